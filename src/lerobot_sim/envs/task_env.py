@@ -1,0 +1,225 @@
+"""The Env over a Task: everything that the NumPy tasks share, so that a task is only its own physics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lerobot_sim.arrays import Array
+from lerobot_sim.env import (
+    Batch,
+    End,
+    State,
+    Step,
+    check_active,
+    check_cameras,
+    check_feature,
+    check_lanes,
+    check_params,
+    check_seeds,
+    nominal_params,
+)
+from lerobot_sim.errors import InputError
+from lerobot_sim.spec import Camera, EnvSpec
+
+Arrays: TypeAlias = "dict[str, NDArray[Any]]"
+"""Name -> array with a leading lane axis."""
+
+_ATTEMPTS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A task as plain functions over arrays with a leading lane axis; none of them changes its arguments.
+
+    Attributes:
+        spec: The environment's.
+        instruction: The task in words.
+        draw: (seeds, attempt, params) -> state at the start; a start that succeeds is drawn again with
+            the next attempt.
+        advance: (state, action, params) -> next state; the action is finite, within bounds and float64.
+        observe: (state, params) -> observation, in arrays of their own.
+        judge: (state, params) -> (reward float (n,), success bool (n,), metrics).
+        draw_image: (state, params, camera's name, camera) -> uint8 (n, h, w, 3).
+        describe: (state of one lane, success) -> how it stands, in words.
+    """
+
+    spec: EnvSpec
+    instruction: str
+    draw: Callable[[NDArray[np.int64], int, Arrays], Arrays]
+    advance: Callable[[Arrays, NDArray[np.float64], Arrays], Arrays]
+    observe: Callable[[Arrays, Arrays], Batch]
+    judge: Callable[[Arrays, Arrays], tuple[NDArray[Any], NDArray[np.bool_], Arrays]]
+    draw_image: Callable[[Arrays, Arrays, str, Camera], NDArray[np.uint8]]
+    describe: Callable[[Arrays, bool], str]
+
+
+class TaskEnv:
+    """An Env of `num_envs` lanes of a Task; see `lerobot_sim.env.Env` for its methods.
+
+    A lane that was never reset counts as ended: it stays put.
+    """
+
+    def __init__(self, task: Task, num_envs: int) -> None:
+        self._task = task
+        self._num_envs = num_envs
+        self._state: Arrays = {}
+        self._params = nominal_params(task.spec, num_envs)
+        self._t = np.zeros(num_envs, np.int64)
+        self._end = np.full(num_envs, End.OPERATOR, np.int64)
+        self._observation: Batch = {}
+        self._success = np.zeros(num_envs, np.bool_)
+        self._metrics: Arrays = {}
+        self._low = np.asarray(task.spec.action.low, np.float64)
+        self._high = np.asarray(task.spec.action.high, np.float64)
+
+    @property
+    def spec(self) -> EnvSpec:
+        return self._task.spec
+
+    @property
+    def num_envs(self) -> int:
+        return self._num_envs
+
+    @property
+    def instructions(self) -> Sequence[str]:
+        return [self._task.instruction] * self._num_envs
+
+    def reset(self, lanes: Array, seeds: Array, params: Mapping[str, Array] | None = None) -> Batch:
+        lanes = check_lanes(self._num_envs, lanes)
+        seeds = check_seeds(len(lanes), seeds)
+        given = check_params(self.spec, len(lanes), params)
+        values = {**nominal_params(self.spec, len(lanes)), **given}
+        state = self._draw_unsolved(seeds, values)
+        if not self._state:
+            self._state = {
+                name: np.zeros((self._num_envs, *value.shape[1:]), value.dtype) for name, value in state.items()
+            }
+        _scatter(self._state, lanes, state)
+        _scatter(self._params, lanes, values)
+        self._t[lanes] = 0
+        self._end[lanes] = End.RUNNING
+        self._look()
+        return _copied(self._observation)
+
+    def step(self, action: Array, active: Array) -> Step:
+        spec = self._task.spec
+        check_feature("action", spec.action, action, self._num_envs)
+        check_active(self._num_envs, active)
+        live = active & (self._end == End.RUNNING)
+        if not np.isfinite(action).all():
+            finite = np.isfinite(action).reshape(self._num_envs, -1).all(axis=1)
+            self._end = np.where(live & ~finite, End.POLICY, self._end)
+            action = np.where(_columns(finite, action), action, 0)
+            live = live & finite
+        wanted = np.clip(action, self._low, self._high, dtype=np.float64)
+        if self._state:
+            moved = self._task.advance(self._state, wanted, self._params)
+            self._move(live, moved)
+            self._look()
+        self._t += live
+        self._end[live & (self._t >= spec.max_steps)] = End.TIME_LIMIT
+        reward = np.where(live, self._reward, np.float32(0))
+        return Step(_copied(self._observation), reward, self._success.copy(), self._end.copy(), _copied(self._metrics))
+
+    def set_params(self, lanes: Array, values: Mapping[str, Array]) -> None:
+        lanes = check_lanes(self._num_envs, lanes)
+        _scatter(self._params, lanes, check_params(self.spec, len(lanes), values, when="step"))
+
+    def render(self, cameras: Mapping[str, Camera], lanes: Array | None = None) -> Batch:
+        check_cameras(self.spec, cameras)
+        rows = np.arange(self._num_envs) if lanes is None else check_lanes(self._num_envs, lanes)
+        self._require_reset(rows)
+        state, params = _taken(self._state, rows), _taken(self._params, rows)
+        images: Batch = {}
+        for name, camera in cameras.items():
+            if camera.kind != "rgb":
+                raise InputError(f"'{self.spec.id}' renders 'rgb' only; '{camera.kind}' was asked of camera '{name}'.")
+            images[name] = self._task.draw_image(state, params, name, camera)
+        return images
+
+    def get_state(self, lanes: Array) -> State:
+        rows = check_lanes(self._num_envs, lanes)
+        self._require_reset(rows)
+        parts = {f"state.{name}": value[rows] for name, value in self._state.items()}
+        parts |= {f"params.{name}": value[rows] for name, value in self._params.items()}
+        return {**parts, "t": self._t[rows], "end": self._end[rows]}
+
+    def set_state(self, lanes: Array, state: State) -> None:
+        rows = check_lanes(self._num_envs, lanes)
+        expected = {"t", "end", *(f"params.{name}" for name in self._params)}
+        own = {name.removeprefix("state."): value for name, value in state.items() if name.startswith("state.")}
+        if not expected <= set(state) or (self._state and set(own) != set(self._state)):
+            raise InputError(f"This is no state of '{self.spec.id}': it holds {sorted(state)}.")
+        if not self._state:
+            self._state = {
+                name: np.zeros((self._num_envs, *value.shape[1:]), value.dtype) for name, value in own.items()
+            }
+        _scatter(self._state, rows, own)
+        _scatter(self._params, rows, {name: state[f"params.{name}"] for name in self._params})
+        self._t[rows] = state["t"]
+        self._end[rows] = state["end"]
+        self._look()
+
+    def explain(self, lane: int) -> str:
+        row = check_lanes(self._num_envs, [lane])
+        if not self._state:
+            return "The lane was never reset."
+        end = End(int(self._end[lane]))
+        stands = self._task.describe(_taken(self._state, row), bool(self._success[lane]))
+        if end is End.POLICY:
+            return f"The policy gave an action that is not finite at step {self._t[lane]}. {stands}"
+        what = "Running" if end is End.RUNNING else f"Ended ({end.name})"
+        return f"{what} after {self._t[lane]} of {self.spec.max_steps} steps. {stands}"
+
+    def close(self) -> None:
+        return None
+
+    def _draw_unsolved(self, seeds: NDArray[np.int64], params: Arrays) -> Arrays:
+        """The first attempt of each lane that does not start in success."""
+        state = self._task.draw(seeds, 0, params)
+        for attempt in range(1, _ATTEMPTS):
+            solved = np.flatnonzero(self._task.judge(state, params)[1])
+            if not len(solved):
+                return state
+            again = self._task.draw(seeds[solved], attempt, _taken(params, solved))
+            _scatter(state, solved, again)
+        raise InputError(f"'{self.spec.id}': with these Params, {_ATTEMPTS} draws of a seed all start in success.")
+
+    def _move(self, live: NDArray[np.bool_], moved: Arrays) -> None:
+        if live.all():
+            self._state = moved
+        else:
+            self._state = {
+                name: np.where(_columns(live, value), value, self._state[name]) for name, value in moved.items()
+            }
+
+    def _look(self) -> None:
+        self._observation = self._task.observe(self._state, self._params)
+        self._reward, self._success, self._metrics = self._task.judge(self._state, self._params)
+
+    def _require_reset(self, lanes: NDArray[np.int64]) -> None:
+        if not self._state and len(lanes):
+            raise InputError(f"'{self.spec.id}': reset a lane before it is looked at.")
+
+
+def _columns(mask: NDArray[np.bool_], value: NDArray[Any]) -> NDArray[np.bool_]:
+    """The lane mask with as many trailing axes as `value` has."""
+    return mask.reshape(len(mask), *(1,) * (value.ndim - 1))
+
+
+def _scatter(arrays: Arrays, lanes: NDArray[np.int64], values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        arrays[name][lanes] = value
+
+
+def _taken(arrays: Arrays, lanes: NDArray[np.int64]) -> Arrays:
+    return {name: value[lanes] for name, value in arrays.items()}
+
+
+def _copied(arrays: Mapping[str, Array]) -> Batch:
+    return {name: value.copy() for name, value in arrays.items()}

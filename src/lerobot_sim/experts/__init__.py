@@ -1,0 +1,1 @@
+"""Scripted experts, one module a task."""

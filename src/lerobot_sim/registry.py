@@ -1,0 +1,125 @@
+"""Names of environments and policies, and how they are found; listing imports none of them.
+
+Ours are in the tables below; third parties add theirs by the entry points `lerobot_sim.envs` and
+`lerobot_sim.policies`, whose names are "family/task" and whose values are factories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from .env import Env
+from .errors import InputError, SimError, UnknownNameError, unknown_name
+from .policy import Policy
+from .spec import EnvSpec
+
+ENVIRONMENTS: Mapping[str, str] = {
+    "numpy/pick-place": "lerobot_sim.envs.pick_place:make",
+    "numpy/push-t": "lerobot_sim.envs.push_t:make",
+    "numpy/reach": "lerobot_sim.envs.reach:make",
+}
+"""id -> "module:factory"; a factory takes num_envs and the task's own keywords."""
+
+EXPERTS: Mapping[str, str] = {
+    "numpy/pick-place": "lerobot_sim.experts.pick_place:make",
+    "numpy/push-t": "lerobot_sim.experts.push_t:make",
+    "numpy/reach": "lerobot_sim.experts.reach:make",
+}
+"""Environment's id -> "module:factory" of its scripted expert; a factory takes the EnvSpec."""
+
+POLICIES: Mapping[str, str] = {
+    "mlp": "lerobot_sim.policies.mlp:make",
+    "random": "lerobot_sim.policies.random:make",
+}
+"""Name -> "module:factory" of policies for any environment; a factory takes the EnvSpec and keywords."""
+
+
+def environments() -> list[str]:
+    """Every environment's id, ours and third parties', sorted."""
+    return sorted({*ENVIRONMENTS, *_plug_ins("lerobot_sim.envs")})
+
+
+def policies(env_id: str | None = None) -> list[str]:
+    """Every policy's name, sorted; with "expert" where the environment has one."""
+    names = {*POLICIES, *(name for name in _plug_ins("lerobot_sim.policies") if "/" not in name)}
+    if env_id is None or env_id in EXPERTS or env_id in _plug_ins("lerobot_sim.policies"):
+        names.add("expert")
+    return sorted(names)
+
+
+def resolve(name: str) -> str:
+    """The id for a full or a bare name: "push-t" is taken where one family has it.
+
+    Raises:
+        UnknownNameError: No such environment; the nearest are named.
+        InputError: Several families have it; they are listed.
+    """
+    ids = environments()
+    if name in ids:
+        return name
+    matches = [known for known in ids if known.split("/", 1)[1] == name]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise InputError(f"Several environments are named '{name}': {', '.join(matches)}. Give the full name.")
+    bare = [known.split("/", 1)[1] for known in ids] if "/" not in name else []
+    raise unknown_name("environment", name, [*ids, *bare] if bare else ids, "`lerobot-sim list` shows all.")
+
+
+def make(name: str, num_envs: int = 1, **options: Any) -> Env:
+    """Makes an environment.
+
+    Args:
+        name: Its id, or the bare task name where one family has it.
+        num_envs: Number of lanes.
+        options: The task's own keywords.
+    """
+    if num_envs < 1:
+        raise InputError(f"num_envs: expected at least 1, {num_envs} came.")
+    env_id = resolve(name)
+    ours = env_id in ENVIRONMENTS
+    factory = _load(ENVIRONMENTS[env_id]) if ours else _load_plug_in("lerobot_sim.envs", env_id)
+    return factory(num_envs=num_envs, **options)
+
+
+def make_policy(name: str, spec: EnvSpec, **options: Any) -> Policy:
+    """Makes a policy for an environment.
+
+    Args:
+        name: "expert", "random", … or a third party's.
+        spec: The environment's.
+        options: The policy's own keywords.
+    """
+    if name == "expert":
+        if spec.id in EXPERTS:
+            return _load(EXPERTS[spec.id])(spec, **options)
+        if spec.id not in _plug_ins("lerobot_sim.policies"):
+            raise UnknownNameError(f"'{spec.id}' has no scripted expert. Policies for it: {policies(spec.id)}.")
+        name = spec.id
+    if name in POLICIES:
+        return _load(POLICIES[name])(spec, **options)
+    if name in _plug_ins("lerobot_sim.policies"):
+        return _load_plug_in("lerobot_sim.policies", name)(spec, **options)
+    raise unknown_name("policy", name, policies(spec.id))
+
+
+def _load(target: str) -> Callable[..., Any]:
+    module, attribute = target.split(":")
+    return getattr(import_module(module), attribute)
+
+
+def _plug_ins(group: str) -> dict[str, str]:
+    """Name -> distribution of a group's entry points; nothing is imported."""
+    return {entry.name: entry.dist.name if entry.dist else "?" for entry in entry_points(group=group)}
+
+
+def _load_plug_in(group: str, name: str) -> Callable[..., Any]:
+    (entry,) = tuple(entry_points(group=group, name=name))[:1]
+    try:
+        return entry.load()
+    except Exception as error:
+        owner = entry.dist.name if entry.dist else "a third party"
+        raise SimError(f"'{name}' comes from '{owner}' and could not be loaded ({entry.value}): {error!r}") from error
