@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .env import Batch, End, Env, State, Step
     from .episode import Episode
-    from .loop import Frames, Profile, Sink, rollout, steps
+    from .lanes import Frames, Start
+    from .loop import Profile, Sink, rollout, steps
     from .policy import Decision, Policy
     from .registry import environments, make, make_policy, policies
     from .spec import Camera, Capabilities, EnvSpec, Feature, Param
@@ -33,6 +34,7 @@ __all__ = [
     "Policy",
     "Profile",
     "Sink",
+    "Start",
     "State",
     "Step",
     "environments",
@@ -49,7 +51,8 @@ _HOMES = {
     "policy": ("Decision", "Policy"),
     "registry": ("environments", "make", "make_policy", "policies"),
     "spec": ("Camera", "Capabilities", "EnvSpec", "Feature", "Param"),
-    "loop": ("Frames", "Profile", "Sink", "rollout", "steps"),
+    "lanes": ("Frames", "Start"),
+    "loop": ("Profile", "Sink", "rollout", "steps"),
 }
 
 

@@ -205,15 +205,19 @@ def check_params(
         if when == "step" and param.when != "step":
             free = [key for key, other in spec.params.items() if other.when == "step"]
             raise InputError(f"Param '{name}' is fixed for an episode: give it to reset. Free at a step: {free}.")
-        checked[name] = _check_param(name, param, to_numpy(value), count)
+        checked[name] = _check_param(name, param, to_numpy(value) if hasattr(value, "dtype") else value, count)
     return checked
 
 
-def _check_param(name: str, param: Param, value: NDArray[Any], count: int) -> NDArray[Any]:
-    array = np.asarray(value, dtype=np.int64 if param.choices else np.float64)
+def _check_param(name: str, param: Param, value: Any, count: int) -> NDArray[Any]:
+    given = np.asarray(value)
     low, high = (0, len(param.choices) - 1) if param.choices else (param.low, param.high)
-    if array.shape != (count, *param.shape):
-        raise InputError(f"Param '{name}': expected shape {(count, *param.shape)}, {array.shape} came.")
+    if given.shape != (count, *param.shape):
+        raise InputError(f"Param '{name}': expected shape {(count, *param.shape)}, {given.shape} came.")
+    if given.size and given.dtype.kind not in ("iu" if param.choices else "iuf"):
+        what = f"int indices into {list(param.choices)}" if param.choices else "numbers"
+        raise InputError(f"Param '{name}': expected {what}, {given.dtype} came.")
+    array = given.astype(np.int64 if param.choices else np.float64)
     bad = ~((array >= low) & (array <= high))  # NaN is bad, too
     if bad.any():
         worst = array[bad].ravel()[0]

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Array, to_numpy
 from .env import Batch, End, Env
+from .lanes import Frames
 from .spec import IMAGES, hold_length
-
-if TYPE_CHECKING:
-    from .loop import Frames
 
 _GOOD_ENDS = (End.TERMINATED, End.TIME_LIMIT)
 _ROWS_AT_FIRST = 64
@@ -29,7 +27,7 @@ class Episode:
         env_version: Its version.
         index: Position of its seed among the seeds that were given.
         seed: What it began with.
-        attempt: 0, or 1 where the first try ended in a FAULT.
+        attempt: How often its seed was run before: after a FAULT, or to be recorded again.
         instruction: The task in words.
         params: Values of the Params that were given, the others were nominal.
         observation: LeRobot key -> (T, *shape); no images.

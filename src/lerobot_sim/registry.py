@@ -6,6 +6,7 @@ Ours are in the tables below; third parties add theirs by the entry points `lero
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -60,12 +61,12 @@ def resolve(name: str) -> str:
     ids = environments()
     if name in ids:
         return name
-    matches = [known for known in ids if known.split("/", 1)[1] == name]
+    matches = [known for known in ids if known.partition("/")[2] == name]
     if len(matches) == 1:
         return matches[0]
     if matches:
         raise InputError(f"Several environments are named '{name}': {', '.join(matches)}. Give the full name.")
-    bare = [known.split("/", 1)[1] for known in ids] if "/" not in name else []
+    bare = [known.partition("/")[2] for known in ids if "/" in known] if "/" not in name else []
     raise unknown_name("environment", name, [*ids, *bare] if bare else ids, "`lerobot-sim list` shows all.")
 
 
@@ -79,10 +80,26 @@ def make(name: str, num_envs: int = 1, **options: Any) -> Env:
     """
     if num_envs < 1:
         raise InputError(f"num_envs: expected at least 1, {num_envs} came.")
+    return _factory(resolve(name))(num_envs=num_envs, **options)
+
+
+def spec_of(name: str) -> EnvSpec:
+    """An environment's spec, read and not made where the module of its factory holds it.
+
+    That is a module's `SPEC`, or its entry in `SPECS` (id -> EnvSpec) where the module has several
+    environments. Without either one lane is made and closed again.
+    """
     env_id = resolve(name)
-    ours = env_id in ENVIRONMENTS
-    factory = _load(ENVIRONMENTS[env_id]) if ours else _load_plug_in("lerobot_sim.envs", env_id)
-    return factory(num_envs=num_envs, **options)
+    factory = _factory(env_id)
+    module = sys.modules[factory.__module__]
+    held = getattr(module, "SPECS", {}).get(env_id, getattr(module, "SPEC", None))
+    if isinstance(held, EnvSpec) and held.id == env_id:
+        return held
+    env = factory(num_envs=1)
+    try:
+        return env.spec
+    finally:
+        env.close()
 
 
 def make_policy(name: str, spec: EnvSpec, **options: Any) -> Policy:
@@ -104,6 +121,11 @@ def make_policy(name: str, spec: EnvSpec, **options: Any) -> Policy:
     if name in _plug_ins("lerobot_sim.policies"):
         return _load_plug_in("lerobot_sim.policies", name)(spec, **options)
     raise unknown_name("policy", name, policies(spec.id))
+
+
+def _factory(env_id: str) -> Callable[..., Env]:
+    ours = env_id in ENVIRONMENTS
+    return _load(ENVIRONMENTS[env_id]) if ours else _load_plug_in("lerobot_sim.envs", env_id)
 
 
 def _load(target: str) -> Callable[..., Any]:

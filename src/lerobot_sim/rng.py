@@ -85,7 +85,7 @@ def words(seeds: Any, stream: str, counter: Any = 0, size: int = 1) -> Any:
     stream_low, stream_high = _stream_words(stream)
     block = xp.arange((size + 3) // 4, dtype=xp.int64, device=device_of(seeds))[None, :]
     zero = seeds * 0 + block * 0
-    draw = counter if isinstance(counter, int) else xp.astype(counter, xp.int64)[:, None]
+    draw = xp.astype(counter, xp.int64)[:, None] if getattr(counter, "ndim", 0) else int(counter)
     out = philox4x32(
         (block + zero, (draw & _MASK) + zero, stream_low + zero, stream_high + zero),
         (seeds & _MASK, (seeds >> 32) & _MASK),

@@ -106,11 +106,13 @@ class Capabilities:
         seeding: The same seed gives the same reset, whatever ran before.
         restore: "exact": continues from `get_state` bit for bit. "approximate": near. "none": not at all.
         resets_in_success: A reset may start solved (never one of ours: those are drawn again).
+        fixed_start: Every reset is the same, whatever the seed.
     """
 
     seeding: bool = True
     restore: Restore = "exact"
     resets_in_success: bool = False
+    fixed_start: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -110,6 +110,7 @@ class TaskEnv:
         spec = self._task.spec
         check_feature("action", spec.action, action, self._num_envs)
         check_active(self._num_envs, active)
+        self._require_reset()
         live = active & (self._end == End.RUNNING)
         if not np.isfinite(action).all():
             finite = np.isfinite(action).reshape(self._num_envs, -1).all(axis=1)
@@ -117,10 +118,8 @@ class TaskEnv:
             action = np.where(_columns(finite, action), action, 0)
             live = live & finite
         wanted = np.clip(action, self._low, self._high, dtype=np.float64)
-        if self._state:
-            moved = self._task.advance(self._state, wanted, self._params)
-            self._move(live, moved)
-            self._look()
+        self._move(live, self._task.advance(self._state, wanted, self._params))
+        self._look()
         self._t += live
         self._end[live & (self._t >= spec.max_steps)] = End.TIME_LIMIT
         reward = np.where(live, self._reward, np.float32(0))
@@ -133,7 +132,7 @@ class TaskEnv:
     def render(self, cameras: Mapping[str, Camera], lanes: Array | None = None) -> Batch:
         check_cameras(self.spec, cameras)
         rows = np.arange(self._num_envs) if lanes is None else check_lanes(self._num_envs, lanes)
-        self._require_reset(rows)
+        self._require_reset()
         state, params = _taken(self._state, rows), _taken(self._params, rows)
         images: Batch = {}
         for name, camera in cameras.items():
@@ -144,7 +143,7 @@ class TaskEnv:
 
     def get_state(self, lanes: Array) -> State:
         rows = check_lanes(self._num_envs, lanes)
-        self._require_reset(rows)
+        self._require_reset()
         parts = {f"state.{name}": value[rows] for name, value in self._state.items()}
         parts |= {f"params.{name}": value[rows] for name, value in self._params.items()}
         return {**parts, "t": self._t[rows], "end": self._end[rows]}
@@ -155,6 +154,9 @@ class TaskEnv:
         own = {name.removeprefix("state."): value for name, value in state.items() if name.startswith("state.")}
         if not expected <= set(state) or (self._state and set(own) != set(self._state)):
             raise InputError(f"This is no state of '{self.spec.id}': it holds {sorted(state)}.")
+        for name, value in state.items():
+            if len(value) != len(rows):
+                raise InputError(f"State '{name}': expected one row for each of {len(rows)} lanes, {len(value)} came.")
         if not self._state:
             self._state = {
                 name: np.zeros((self._num_envs, *value.shape[1:]), value.dtype) for name, value in own.items()
@@ -202,9 +204,9 @@ class TaskEnv:
         self._observation = self._task.observe(self._state, self._params)
         self._reward, self._success, self._metrics = self._task.judge(self._state, self._params)
 
-    def _require_reset(self, lanes: NDArray[np.int64]) -> None:
-        if not self._state and len(lanes):
-            raise InputError(f"'{self.spec.id}': reset a lane before it is looked at.")
+    def _require_reset(self) -> None:
+        if not self._state:
+            raise InputError(f"'{self.spec.id}' was never reset. Call reset(lanes, seeds) first.")
 
 
 def _columns(mask: NDArray[np.bool_], value: NDArray[Any]) -> NDArray[np.bool_]:
