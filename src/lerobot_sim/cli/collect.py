@@ -1,0 +1,100 @@
+"""`lerobot-sim collect TASK`: demonstrations into a LeRobot dataset, each committed when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from .options import CommonOptions, at_least, output_folder, read
+
+ABOUT = """Record episodes of a policy into a LeRobotDataset v3.
+
+Every episode is committed when it ends: after a crash, a kill or Ctrl-C the dataset loads with all that was
+finished, and the same command goes on. A larger --episodes adds to what is there."""
+
+
+@dataclass(kw_only=True)
+class CollectOptions(CommonOptions):
+    """Options of `collect`."""
+
+    task: tyro.conf.Positional[str]
+    """Environment, such as push-t or numpy/push-t."""
+
+    episodes: int = 50
+    """How many episodes the dataset is to hold."""
+
+    policy: str = "expert"
+    """Who acts: expert, random, or a checkpoint's path."""
+
+    output_dir: Path | None = None
+    """The dataset's folder. (default: outputs/<task>/dataset)"""
+
+    num_envs: Annotated[int, tyro.conf.arg(aliases=["--lanes"])] = 32
+    """Lanes that run in lockstep; the dataset is the same whatever their number."""
+
+    overwrite: bool = False
+    """Replace a dataset that an earlier run left in the folder."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Reads the options and collects."""
+    options = read(CollectOptions, "collect", ABOUT, argv)
+    from .console import Console
+
+    console = Console(options.json)
+    result = collect(options, console)
+    console.result(result)
+    return 1 if result["policy_errors"] else 0
+
+
+def collect(options: CollectOptions, console: Any) -> dict[str, Any]:
+    """Fills the dataset up to the wanted number of episodes."""
+    at_least(1, episodes=options.episodes, num_envs=options.num_envs)
+    at_least(0, seed=options.seed)
+    from lerobot_sim import registry
+    from lerobot_sim.datasets.writer import DatasetWriter
+    from lerobot_sim.env import End
+    from lerobot_sim.evaluation.score import demonstration_seeds
+    from lerobot_sim.loop import Profile, rollout
+
+    from .console import EpisodeProgress
+    from .policy_argument import policy_for
+
+    env = registry.make(options.task, num_envs=min(options.num_envs, options.episodes))
+    policy, identity = policy_for(options.policy, env.spec)
+    root = output_folder(options.output_dir, env.spec.id, "dataset")
+    settings = {"policy": identity, "seed": options.seed}
+    profile = Profile()
+    ends: dict[str, int] = {}
+    with DatasetWriter(root, env.spec, settings=settings, overwrite=options.overwrite) as writer:
+        before = writer.num_episodes
+        seeds = demonstration_seeds(options.seed, options.episodes)[before:]
+        if before:
+            console.say(f"{root} holds {before} episodes already; {len(seeds)} to go.")
+        if seeds:
+            with console.progress("Collecting", len(seeds), "episodes") as advance:
+                watch = EpisodeProgress(advance, env.spec.max_steps)
+                for episode in rollout(env, policy, seeds, sinks=[watch], profile=profile):
+                    writer.add(episode)
+                    ends[episode.end.name] = ends.get(episode.end.name, 0) + 1
+        result = {
+            "env_id": env.spec.id,
+            "env_version": env.spec.version,
+            "policy": identity,
+            "dataset": str(root),
+            "episodes": writer.num_episodes,
+            "frames": writer.num_frames,
+            "new_episodes": writer.num_episodes - before,
+            "ends": ends,
+            "policy_errors": ends.get(End.POLICY.name, 0),
+        }
+    env.close()
+    console.say(f"Dataset: {result['episodes']} episodes, {result['frames']} frames in {root}")
+    if result["policy_errors"]:
+        console.say(f"{result['policy_errors']} episodes were broken off by an action that is not finite.")
+    console.profile(profile, options.profile)
+    return result

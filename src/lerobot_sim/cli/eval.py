@@ -1,0 +1,158 @@
+"""`lerobot-sim eval TASK`: a policy's success rate on held-out seeds, with its interval, and videos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from .options import CommonOptions, at_least, output_folder, read
+
+ABOUT = """Score a policy on held-out seeds, which no demonstration has.
+
+The success rate comes with its exact 95% interval (Clopper-Pearson). Results are written as they are known:
+an evaluation that was interrupted goes on where it was."""
+
+
+@dataclass(kw_only=True)
+class EvalOptions(CommonOptions):
+    """Options of `eval`."""
+
+    task: tyro.conf.Positional[str]
+    """Environment, such as push-t or numpy/push-t."""
+
+    policy: str = ""
+    """Who acts: expert, random, or a checkpoint's path. (default: outputs/<task>/best_policy.npz)"""
+
+    episodes: int = 200
+    """Held-out episodes."""
+
+    videos: int = 0
+    """Write videos of the first so many episodes."""
+
+    camera: str = ""
+    """The videos' camera. (default: the environment's first)"""
+
+    video_size: int = 256
+    """The videos' height and width in pixels."""
+
+    output_dir: Path | None = None
+    """Folder of results and videos. (default: outputs/<task>/eval)"""
+
+    num_envs: int = 100
+    """Lanes that run in lockstep: the policy's batch size, which is recorded with the score."""
+
+    overwrite: bool = False
+    """Replace results that an earlier run with other settings left in the folder."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Reads the options and evaluates."""
+    options = read(EvalOptions, "eval", ABOUT, argv)
+    from .console import Console
+
+    console = Console(options.json)
+    result = evaluate_policy(options, console)
+    console.result(result)
+    return 1 if result["policy_errors"] else 0
+
+
+def evaluate_policy(options: EvalOptions, console: Any) -> dict[str, Any]:
+    """Scores the policy and writes `eval.json`, `episodes.jsonl` and the videos."""
+    at_least(1, episodes=options.episodes, num_envs=options.num_envs, video_size=options.video_size)
+    at_least(0, seed=options.seed, videos=options.videos)
+    from lerobot_sim import registry
+    from lerobot_sim.evaluation.score import evaluate, held_out_seeds
+    from lerobot_sim.loop import Profile
+
+    from .console import EpisodeProgress
+    from .policy_argument import policy_for
+    from .run_folder import RunFolder
+
+    env = registry.make(options.task, num_envs=options.num_envs)
+    spec = env.spec
+    checkpoint = options.policy or str(output_folder(None, spec.id) / "best_policy.npz")
+    policy, identity = policy_for(checkpoint, spec)
+    root = output_folder(options.output_dir, spec.id, "eval")
+    settings = {
+        "env_id": spec.id,
+        "env_version": spec.version,
+        "policy": identity,
+        "seed": options.seed,
+        "num_envs": options.num_envs,
+    }
+    seeds = held_out_seeds(options.seed, options.episodes)
+    profile = Profile()
+    products = ("episodes.jsonl", "videos")
+    with RunFolder(root, "eval", settings, overwrite=options.overwrite, products=products) as folder:
+        with console.progress("Evaluating", len(seeds), "episodes") as advance:
+            score = evaluate(
+                env,
+                policy,
+                seeds,
+                sinks=[EpisodeProgress(advance, spec.max_steps)],
+                profile=profile,
+                journal=root / "episodes.jsonl",
+                settings=settings,
+            )
+        videos = _videos(options, env, policy, root, seeds[: options.videos], profile) if options.videos else []
+        result = {
+            "env_id": spec.id,
+            "env_version": spec.version,
+            "policy": checkpoint,
+            **score.summary(),
+            "policy_errors": len(score.policy_errors),
+            "seeds": [seeds.start, seeds.stop],
+            "results": str(root / "episodes.jsonl"),
+            "videos": [str(path) for path in videos],
+        }
+        folder.finish(result)
+    env.close()
+    _report(result, score, console)
+    console.profile(profile, options.profile)
+    return result
+
+
+def _videos(
+    options: EvalOptions, env: Any, policy: Any, root: Path, seeds: Sequence[int], profile: Any
+) -> list[Path]:
+    from lerobot_sim.errors import InputError, unknown_name
+    from lerobot_sim.evaluation.videos import EpisodeVideos
+    from lerobot_sim.loop import rollout
+    from lerobot_sim.spec import Camera
+
+    cameras = list(env.spec.cameras)
+    if not cameras:
+        raise InputError(f"--videos: '{env.spec.id}' has no camera.")
+    name = options.camera or cameras[0]
+    if name not in cameras:
+        raise unknown_name(f"camera of '{env.spec.id}'", name, cameras)
+    camera = Camera(height=options.video_size, width=options.video_size)
+    with EpisodeVideos(root / "videos", name, camera, env.spec.fps) as videos:
+        for _ in rollout(env, policy, seeds, sinks=[videos], profile=profile):
+            pass
+    return videos.paths
+
+
+def _report(result: dict[str, Any], score: Any, console: Any) -> None:
+    if result["success_rate"] is None:
+        console.say(f"{result['episodes']} episodes; '{result['env_id']}' defines no success.")
+    else:
+        low, high = result["interval"]
+        console.say(
+            f"Success: {result['success_rate']:.1%} of {len(score.valid)} held-out episodes "
+            f"(95% interval {low:.1%} to {high:.1%}), at the last step {result['success_final_rate']:.1%}"
+        )
+    console.say(f"Mean return: {result['mean_return']:.1f}" if result["mean_return"] is not None else "No return.")
+    for broken in score.policy_errors[:3]:
+        console.say(f"Seed {broken.seed} was broken off by the policy: {broken.explanation}")
+    if result["policy_errors"]:
+        console.say(f"{result['policy_errors']} episodes were broken off by an action that is not finite.")
+    faults = result["ends"].get("FAULT", 0)
+    if faults:
+        console.say(f"{faults} episodes ended in a fault of the simulator; they are in no rate.")
+    for path in result["videos"]:
+        console.say(f"Video: {path}")

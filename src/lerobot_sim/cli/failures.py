@@ -1,0 +1,82 @@
+"""How a command fails: one line that says what is wrong and how to mend it, and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+
+from lerobot_sim.errors import SimError, unknown_name
+
+INTERRUPTED = 130
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@dataclass
+class Outcome:
+    """What a command came to."""
+
+    exit_code: int = 0
+
+
+@contextlib.contextmanager
+def explained(debug: bool) -> Iterator[Outcome]:
+    """Turns whatever is raised inside into a line on standard error and an exit code; with `debug`, a traceback too.
+
+    SIGTERM is taken as Ctrl-C: what is finished is kept, and the same command goes on.
+    """
+    outcome = Outcome()
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield outcome
+    except KeyboardInterrupt:
+        outcome.exit_code = INTERRUPTED
+        _say(debug, "Interrupted. What was finished is kept; the same command goes on from there.")
+    except SimError as error:
+        outcome.exit_code = error.exit_code
+        _say(debug, str(error))
+    except BrokenPipeError:  # the reader of our output left
+        outcome.exit_code = 1
+        sys.stderr.close()
+    except OSError as error:
+        outcome.exit_code = 1
+        _say(debug, _os_error(error))
+    except Exception as error:
+        outcome.exit_code = 1
+        _say(debug, f"{type(error).__name__}: {error}. This is a fault of lerobot-sim: --debug shows where.")
+        if debug:
+            raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def no_such_command(name: str, commands: Iterable[str]) -> int:
+    """Says that a command does not exist; the nearest is named."""
+    _say(False, str(unknown_name("command", name, commands, "`lerobot-sim --help` tells what each does.")))
+    return 2
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _say(debug: bool, message: str) -> None:
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    print(f"lerobot-sim: {message}", file=sys.stderr)
+
+
+def _os_error(error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in _FULL:
+        return (
+            f"No space left on the disk{where}. What was finished is kept: make room, "
+            "and the same command goes on from there."
+        )
+    return f"{error.strerror or error}{where}"

@@ -1,0 +1,59 @@
+"""`lerobot-sim COMMAND`: finds the command, and turns every failure into one clear line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+COMMANDS = {
+    "list": "environments and their policies",
+    "collect": "record demonstrations into a LeRobot dataset",
+    "train": "train the student on a dataset",
+    "eval": "score a policy on held-out seeds, with an interval and videos",
+    "run": "all three: demonstrations, training, score",
+}
+
+HELP = """usage: lerobot-sim COMMAND [options]
+
+Robot simulators behind one interface: LeRobot datasets, trained policies, scores that can be trusted.
+
+commands:
+{commands}
+
+start here:
+  lerobot-sim run push-t            demonstrations, training and score in one go
+  lerobot-sim list                  what there is
+  lerobot-sim COMMAND --help        what a command takes
+
+Every command takes --seed, --output-dir, --json (one JSON object on standard output) and --debug
+(full tracebacks). A command that was interrupted goes on when it is called again."""
+
+
+def usage() -> str:
+    """The root help, made without importing anything heavy."""
+    return HELP.format(commands="\n".join(f"  {name:<10}{about}" for name, about in COMMANDS.items()))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code: 0 done, 1 failed, 2 bad input, 130 interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if arguments[0] in ("-V", "--version"):
+        from lerobot_sim import __version__
+
+        print(f"lerobot-sim {__version__}")
+        return 0
+    from .failures import explained, no_such_command
+
+    if arguments[0] not in COMMANDS:
+        return no_such_command(arguments[0], COMMANDS)
+    with explained("--debug" in arguments) as outcome:
+        outcome.exit_code = import_module(f"{__package__}.{arguments[0]}").main(arguments[1:])
+    return outcome.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Options that every command takes, and how a command's own are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import tyro
+
+from lerobot_sim.errors import InputError
+
+
+@dataclass(kw_only=True)
+class CommonOptions:
+    """Options of every command."""
+
+    seed: int = 0
+    """Which seeds: other numbers give other demonstrations, weights and held-out episodes."""
+
+    json: bool = False
+    """Print one JSON object on standard output, and all else on standard error."""
+
+    debug: bool = False
+    """Show the full traceback of an error."""
+
+    profile: bool = False
+    """Say where the time went: physics, render, policy, encode, wait."""
+
+
+OptionsT = TypeVar("OptionsT")
+
+
+def read(options: type[OptionsT], command: str, about: str, argv: Sequence[str]) -> OptionsT:
+    """Reads a command's options; help and bad options exit as usual (0 and 2)."""
+    config = (tyro.conf.FlagCreatePairsOff,)
+    return tyro.cli(options, args=list(argv), prog=f"lerobot-sim {command}", description=about, config=config)
+
+
+def at_least(least: int, **counts: int) -> None:
+    """Refuses counts that are too small, by the option's name."""
+    for name, value in counts.items():
+        if value < least:
+            raise InputError(f"--{name.replace('_', '-')}: expected at least {least}, {value} came.")
+
+
+def output_folder(given: Path | None, env_id: str, *rest: str) -> Path:
+    """The folder that was given, or outputs/<task>/… for an environment."""
+    return given if given is not None else Path("outputs", env_id.split("/")[1], *rest)

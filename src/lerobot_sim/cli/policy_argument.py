@@ -1,0 +1,33 @@
+"""`--policy`: a policy's name, or the path of a checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from lerobot_sim import registry
+from lerobot_sim.errors import InputError
+from lerobot_sim.policy import Policy
+from lerobot_sim.spec import EnvSpec
+
+
+def policy_for(argument: str, spec: EnvSpec) -> tuple[Policy, str]:
+    """The policy, and a word that says which: its name, or the checkpoint's digest.
+
+    Raises:
+        InputError: Neither a policy's name nor an existing file.
+    """
+    path = Path(argument)
+    if argument in registry.policies(spec.id) and argument != "mlp":
+        return registry.make_policy(argument, spec), argument
+    if path.is_dir() and (path / "best_policy.npz").exists():
+        path = path / "best_policy.npz"
+    if path.is_file():
+        policy = registry.make_policy("mlp", spec, checkpoint=path)
+        return policy, f"mlp:{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+    if path.suffix == ".npz" or "/" in argument or path.exists():
+        raise InputError(
+            f"--policy: there is no checkpoint {path}. Train one (lerobot-sim train), or give --policy expert."
+        )
+    names = [name for name in registry.policies(spec.id) if name != "mlp"]
+    raise InputError(f"--policy: expected {', '.join(names)} or a checkpoint's path, '{argument}' came.")

@@ -1,0 +1,129 @@
+"""`lerobot-sim run TASK`: demonstrations, training and score in one go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from .options import CommonOptions, at_least, output_folder, read
+
+ABOUT = """Collect demonstrations of the expert, train the student on them, score it on held-out seeds.
+
+The recipe's defaults are those that the figures in the README were measured with. Each phase leaves its files
+in the output folder and is not done twice: a run that was interrupted goes on where it was."""
+
+
+@dataclass(kw_only=True)
+class RunOptions(CommonOptions):
+    """Options of `run`."""
+
+    task: tyro.conf.Positional[str]
+    """Environment, such as push-t or numpy/push-t."""
+
+    demo_episodes: int = 50
+    """Demonstrations to collect."""
+
+    train_steps: int = 5000
+    """Updates of the student."""
+
+    hidden_dim: int = 256
+    """Width of the student's hidden layers."""
+
+    eval_episodes: int = 200
+    """Held-out episodes."""
+
+    videos: int = 1
+    """Videos of the first so many held-out episodes."""
+
+    output_dir: Path | None = None
+    """Where everything goes. (default: outputs/<task>)"""
+
+    overwrite: bool = False
+    """Replace what an earlier run with other settings left in the folder."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Reads the options and runs all three phases."""
+    options = read(RunOptions, "run", ABOUT, argv)
+    from .console import Console
+
+    console = Console(options.json)
+    result = run(options, console)
+    console.result(result)
+    return 1 if result["policy_errors"] else 0
+
+
+def run(options: RunOptions, console: Any, *, log_every: int = 0) -> dict[str, Any]:
+    """All three phases; returns the evaluation's result with the paths of what was made."""
+    at_least(
+        1,
+        demo_episodes=options.demo_episodes,
+        train_steps=options.train_steps,
+        hidden_dim=options.hidden_dim,
+        eval_episodes=options.eval_episodes,
+    )
+    at_least(0, seed=options.seed, videos=options.videos)
+    from lerobot_sim import registry
+
+    from .collect import CollectOptions, collect
+    from .eval import EvalOptions, evaluate_policy
+    from .run_folder import RunFolder
+    from .train import TrainOptions, train
+
+    begun = time.perf_counter()
+    env_id = registry.resolve(options.task)
+    root = output_folder(options.output_dir, env_id)
+    common: dict[str, Any] = {"seed": options.seed, "profile": options.profile, "overwrite": options.overwrite}
+    settings = {
+        "env_id": env_id,
+        "demo_episodes": options.demo_episodes,
+        "train_steps": options.train_steps,
+        "hidden_dim": options.hidden_dim,
+        "seed": options.seed,
+    }
+    with RunFolder(root, "run", settings, overwrite=options.overwrite, products=()) as folder:
+        console.say(f"Phase 1 of 3: {options.demo_episodes} demonstrations of the expert")
+        collected = collect(
+            CollectOptions(task=env_id, episodes=options.demo_episodes, output_dir=root / "dataset", **common), console
+        )
+        console.say(f"Phase 2 of 3: {options.train_steps} updates of the student")
+        trained = train(
+            TrainOptions(
+                dataset=root / "dataset",
+                steps=options.train_steps,
+                hidden_dim=options.hidden_dim,
+                output_dir=root,
+                log_every=log_every,
+                **common,
+            ),
+            console,
+        )
+        console.say(f"Phase 3 of 3: {options.eval_episodes} held-out episodes")
+        evaluated = evaluate_policy(
+            EvalOptions(
+                task=env_id,
+                policy=trained["checkpoint"],
+                episodes=options.eval_episodes,
+                videos=options.videos,
+                output_dir=root / "eval",
+                **common,
+            ),
+            console,
+        )
+        result = {
+            **evaluated,
+            "policy_errors": evaluated["policy_errors"] + collected["policy_errors"],
+            "best_loss": trained["best_loss"],
+            "dataset": collected["dataset"],
+            "checkpoint": trained["checkpoint"],
+            "output_dir": str(root),
+            "seconds": round(time.perf_counter() - begun, 2),
+        }
+        folder.finish(result)
+    console.say(f"All files: {root} ({result['seconds']:.0f} s)")
+    return result

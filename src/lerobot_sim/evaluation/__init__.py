@@ -1,0 +1,1 @@
+"""Scores: what a policy reaches on held-out seeds, with an interval."""
