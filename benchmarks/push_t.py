@@ -14,7 +14,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
-from harness import Row, interleaved, less_is_better, main, more_is_better
+from harness import Row, interleaved, main, more_is_better
 
 import lerobot_sim
 from lerobot_sim import Camera, Decision, Profile

@@ -40,6 +40,12 @@ class StorageError(SimError, OSError):
         return str(self.args[0])
 
 
+class ReplacedNameError(SimError, ImportError):
+    """A name of the tutorial's package that is gone; the message says what replaces it."""
+
+    exit_code = 2
+
+
 class MissingExtraError(SimError, ImportError):
     """An optional dependency that is not installed; the message gives the command that installs it."""
 

@@ -5,23 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import tyro
-
-from .options import CommonOptions, at_least, output_folder, read
+from .options import CommonOptions, Task, at_least, filled, read
 
 ABOUT = """Record episodes of a policy into a LeRobotDataset v3.
 
-Every episode is committed when it ends: after a crash, a kill or Ctrl-C the dataset loads with all that was
-finished, and the same command goes on. A larger --episodes adds to what is there."""
+Every episode is committed when it ends: after a crash, a kill or Ctrl-C the dataset
+loads with all that was finished, and the same command goes on. A larger --episodes
+adds to what is there.
+
+examples:
+  lerobot-sim collect push-t --episodes 50
+  lerobot-sim collect reach --policy random --output-dir outputs/noise"""
 
 
 @dataclass(kw_only=True)
 class CollectOptions(CommonOptions):
     """Options of `collect`."""
 
-    task: tyro.conf.Positional[str]
+    task: Task
     """Environment, such as push-t or numpy/push-t."""
 
     episodes: int = 50
@@ -30,10 +33,10 @@ class CollectOptions(CommonOptions):
     policy: str = "expert"
     """Who acts: expert, random, or a checkpoint's path."""
 
-    output_dir: Path | None = None
-    """The dataset's folder. (default: outputs/<task>/dataset)"""
+    output_dir: Path = Path("outputs/<task>/dataset")
+    """The dataset's folder."""
 
-    num_envs: Annotated[int, tyro.conf.arg(aliases=["--lanes"])] = 32
+    num_envs: int = 32
     """Lanes that run in lockstep; the dataset is the same whatever their number."""
 
     overwrite: bool = False
@@ -66,7 +69,7 @@ def collect(options: CollectOptions, console: Any) -> dict[str, Any]:
 
     env = registry.make(options.task, num_envs=min(options.num_envs, options.episodes))
     policy, identity = policy_for(options.policy, env.spec)
-    root = output_folder(options.output_dir, env.spec.id, "dataset")
+    root = filled(options.output_dir, env.spec.id)
     settings = {"policy": identity, "seed": options.seed}
     profile = Profile()
     ends: dict[str, int] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from lerobot_sim.loop import Frames, Profile
@@ -32,7 +32,7 @@ class Console:
             print(json.dumps(values, indent=2))
 
     @contextlib.contextmanager
-    def progress(self, what: str, total: float, unit: str) -> Iterator[Callable[[float], None]]:
+    def progress(self, what: str, total: float, unit: str) -> Generator[Callable[[float], None]]:
         """A progress bar on standard error; yields a function that takes how much was done since."""
         from rich.console import Console as RichConsole
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn

@@ -7,25 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tyro
-
-from .options import CommonOptions, at_least, output_folder, read
+from .options import CommonOptions, Task, at_least, filled, read
 
 ABOUT = """Score a policy on held-out seeds, which no demonstration has.
 
-The success rate comes with its exact 95% interval (Clopper-Pearson). Results are written as they are known:
-an evaluation that was interrupted goes on where it was."""
+The success rate comes with its exact 95% interval (Clopper-Pearson). Results are
+written as they are known: an evaluation that was interrupted goes on where it was.
+
+examples:
+  lerobot-sim eval push-t --policy expert --episodes 1000
+  lerobot-sim eval push-t --policy outputs/push-t/best_policy.npz --videos 3"""
 
 
 @dataclass(kw_only=True)
 class EvalOptions(CommonOptions):
     """Options of `eval`."""
 
-    task: tyro.conf.Positional[str]
+    task: Task
     """Environment, such as push-t or numpy/push-t."""
 
-    policy: str = ""
-    """Who acts: expert, random, or a checkpoint's path. (default: outputs/<task>/best_policy.npz)"""
+    policy: str = "outputs/<task>/best_policy.npz"
+    """Who acts: expert, random, or a checkpoint's path."""
 
     episodes: int = 200
     """Held-out episodes."""
@@ -33,14 +35,14 @@ class EvalOptions(CommonOptions):
     videos: int = 0
     """Write videos of the first so many episodes."""
 
-    camera: str = ""
-    """The videos' camera. (default: the environment's first)"""
+    camera: str = "<first>"
+    """The videos' camera."""
 
     video_size: int = 256
     """The videos' height and width in pixels."""
 
-    output_dir: Path | None = None
-    """Folder of results and videos. (default: outputs/<task>/eval)"""
+    output_dir: Path = Path("outputs/<task>/eval/<policy>")
+    """Folder of results and videos."""
 
     num_envs: int = 100
     """Lanes that run in lockstep: the policy's batch size, which is recorded with the score."""
@@ -74,9 +76,9 @@ def evaluate_policy(options: EvalOptions, console: Any) -> dict[str, Any]:
 
     env = registry.make(options.task, num_envs=options.num_envs)
     spec = env.spec
-    checkpoint = options.policy or str(output_folder(None, spec.id) / "best_policy.npz")
+    checkpoint = str(filled(options.policy, spec.id))
     policy, identity = policy_for(checkpoint, spec)
-    root = output_folder(options.output_dir, spec.id, "eval")
+    root = filled(options.output_dir, spec.id, identity)
     settings = {
         "env_id": spec.id,
         "env_version": spec.version,
@@ -116,9 +118,7 @@ def evaluate_policy(options: EvalOptions, console: Any) -> dict[str, Any]:
     return result
 
 
-def _videos(
-    options: EvalOptions, env: Any, policy: Any, root: Path, seeds: Sequence[int], profile: Any
-) -> list[Path]:
+def _videos(options: EvalOptions, env: Any, policy: Any, root: Path, seeds: Sequence[int], profile: Any) -> list[Path]:
     from lerobot_sim.errors import InputError, unknown_name
     from lerobot_sim.evaluation.videos import EpisodeVideos
     from lerobot_sim.loop import rollout
@@ -127,7 +127,7 @@ def _videos(
     cameras = list(env.spec.cameras)
     if not cameras:
         raise InputError(f"--videos: '{env.spec.id}' has no camera.")
-    name = options.camera or cameras[0]
+    name = cameras[0] if options.camera == "<first>" else options.camera
     if name not in cameras:
         raise unknown_name(f"camera of '{env.spec.id}'", name, cameras)
     camera = Camera(height=options.video_size, width=options.video_size)

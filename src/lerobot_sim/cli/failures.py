@@ -6,7 +6,7 @@ import contextlib
 import errno
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from types import FrameType
 
@@ -24,7 +24,7 @@ class Outcome:
 
 
 @contextlib.contextmanager
-def explained(debug: bool) -> Iterator[Outcome]:
+def explained(debug: bool) -> Generator[Outcome]:
     """Turns whatever is raised inside into a line on standard error and an exit code; with `debug`, a traceback too.
 
     SIGTERM is taken as Ctrl-C: what is finished is kept, and the same command goes on.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .options import read
 
@@ -27,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
     from .console import Console
 
     console = Console(options.json)
-    specs = {}
+    specs: dict[str, Any] = {}
     for env_id in registry.environments():
         env = registry.make(env_id)
         specs[env_id] = {**env.spec.to_dict(), "policies": registry.policies(env_id)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import tyro
 
@@ -29,6 +29,9 @@ class CommonOptions:
     """Say where the time went: physics, render, policy, encode, wait."""
 
 
+Task = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
+"""A positional argument: an environment's id or its bare name."""
+
 OptionsT = TypeVar("OptionsT")
 
 
@@ -45,6 +48,6 @@ def at_least(least: int, **counts: int) -> None:
             raise InputError(f"--{name.replace('_', '-')}: expected at least {least}, {value} came.")
 
 
-def output_folder(given: Path | None, env_id: str, *rest: str) -> Path:
-    """The folder that was given, or outputs/<task>/… for an environment."""
-    return given if given is not None else Path("outputs", env_id.split("/")[1], *rest)
+def filled(pattern: Path | str, env_id: str, policy: str = "") -> Path:
+    """A path with <task> and <policy> filled in, as in the defaults that --help shows."""
+    return Path(str(pattern).replace("<task>", env_id.split("/")[1]).replace("<policy>", policy.replace(":", "-")))

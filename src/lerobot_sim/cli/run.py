@@ -8,21 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import tyro
-
-from .options import CommonOptions, at_least, output_folder, read
+from .options import CommonOptions, Task, at_least, filled, read
 
 ABOUT = """Collect demonstrations of the expert, train the student on them, score it on held-out seeds.
 
-The recipe's defaults are those that the figures in the README were measured with. Each phase leaves its files
-in the output folder and is not done twice: a run that was interrupted goes on where it was."""
+The recipe's defaults are those that the figures in the README were measured with. Each
+phase leaves its files in the output folder and is not done twice: a run that was
+interrupted goes on where it was.
+
+example:
+  lerobot-sim run push-t --output-dir outputs/first"""
 
 
 @dataclass(kw_only=True)
 class RunOptions(CommonOptions):
     """Options of `run`."""
 
-    task: tyro.conf.Positional[str]
+    task: Task
     """Environment, such as push-t or numpy/push-t."""
 
     demo_episodes: int = 50
@@ -40,8 +42,8 @@ class RunOptions(CommonOptions):
     videos: int = 1
     """Videos of the first so many held-out episodes."""
 
-    output_dir: Path | None = None
-    """Where everything goes. (default: outputs/<task>)"""
+    output_dir: Path = Path("outputs/<task>")
+    """Where everything goes."""
 
     overwrite: bool = False
     """Replace what an earlier run with other settings left in the folder."""
@@ -77,7 +79,7 @@ def run(options: RunOptions, console: Any, *, log_every: int = 0) -> dict[str, A
 
     begun = time.perf_counter()
     env_id = registry.resolve(options.task)
-    root = output_folder(options.output_dir, env_id)
+    root = filled(options.output_dir, env_id)
     common: dict[str, Any] = {"seed": options.seed, "profile": options.profile, "overwrite": options.overwrite}
     settings = {
         "env_id": env_id,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import shutil
 from collections.abc import Mapping, Sequence
@@ -57,7 +56,7 @@ class RunFolder:
             self._lock.acquire()
         except Timeout:
             raise StorageError(
-                f"{self.path} is in use by another running `{self._command}`. Wait for it, or choose another --output-dir."
+                f"{self.path} is in use by another running `{self._command}`. Wait, or choose another --output-dir."
             ) from None
         try:
             self._compare()
@@ -121,7 +120,7 @@ class RunFolder:
         }
         temporary = self._record.with_suffix(".json.tmp")
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, self._record)
+        temporary.replace(self._record)
 
 
 def versions() -> dict[str, str]:
