@@ -1,0 +1,335 @@
+r"""Behavior cloning: the student learns to give the demonstrations' action for the demonstrations' observation.
+
+A step draws a batch of rows at random, computes the gradient of their mean squared error (`gradients`) and moves
+the weights by Adam (`adam`). What is learned from is normalised: observations to mean 0 and deviation 1, actions to
+[-1, 1] between their bounds. The learning rate falls along half a cosine from `learning_rate` to
+`final_learning_rate`.
+
+Which rows are drawn is a pure function of the seed and the step, and so are the first weights. Together with the
+saved state, a training that was interrupted goes on as if it had not been, bit for bit.
+
+**Which checkpoint is kept.** The loss of one batch of 32 is mostly luck: the lowest of thousands is that of an
+easy batch. Every `evaluate_every` steps, and at the end, the loss of the same `evaluation_rows` rows, spread evenly
+over the demonstrations, is computed instead, and the weights with the lowest are kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lerobot_sim import rng
+from lerobot_sim.errors import ArrayError, InputError, SimError, StorageError
+from lerobot_sim.policies.mlp import MLPPolicy, observation_size, vector_size
+from lerobot_sim.policies.network import forward, views, xavier_uniform
+from lerobot_sim.policies.npz import read_npz, write_npz
+from lerobot_sim.spec import EnvSpec
+
+from .adam import Adam
+from .gradients import BatchGradient
+
+CHECKPOINT = "best_policy.npz"
+STATE_FILE = "training_state.npz"
+
+_DRAWN_AT_ONCE = 256  # steps' row indices in one call, which costs about 0.2 ms however few they are
+_SMALLEST_STD = 1e-3
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How the student is trained.
+
+    Attributes:
+        steps: Updates of the weights.
+        batch_size: Rows an update.
+        hidden_dim: Units of each hidden layer.
+        learning_rate: Adam's at the first step.
+        final_learning_rate: Adam's after the last.
+        beta_1: Decay of Adam's first moment.
+        beta_2: Decay of its second.
+        epsilon: Adam's guard against division by 0.
+        seed: Of the first weights and of the rows drawn.
+        evaluate_every: Steps between two looks at whether the weights are the best so far.
+        evaluation_rows: Rows that such a look takes at most.
+        save_every_s: Seconds between two savings of the state.
+    """
+
+    steps: int = 5000
+    batch_size: int = 32
+    hidden_dim: int = 256
+    learning_rate: float = 1e-3
+    final_learning_rate: float = 0.0
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    seed: int = 0
+    evaluate_every: int = 250
+    evaluation_rows: int = 2048
+    save_every_s: float = 10.0
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "batch_size", "hidden_dim", "evaluate_every", "evaluation_rows"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name}: expected at least 1, {getattr(self, name)} came.")
+        if not (self.learning_rate > 0 and 0 <= self.final_learning_rate <= self.learning_rate):
+            raise InputError(
+                "learning_rate: expected one above 0 and a final_learning_rate from 0 to it, "
+                f"{self.learning_rate} and {self.final_learning_rate} came."
+            )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainingResult:
+    """What a training led to.
+
+    Attributes:
+        policy: With the best weights.
+        best_loss: Mean squared error of the evaluation rows, of actions scaled to [-1, 1].
+        best_step: Number of updates after which the weights were best.
+        losses: float32 (steps,): the loss of each step's batch, before its update.
+    """
+
+    policy: MLPPolicy
+    best_loss: float
+    best_step: int
+    losses: NDArray[np.float32]
+
+
+def train(
+    observations: NDArray[Any],
+    actions: NDArray[Any],
+    config: TrainingConfig,
+    *,
+    spec: EnvSpec,
+    folder: Path | None = None,
+    on_step: Callable[[int, float], None] | None = None,
+) -> TrainingResult:
+    """Trains a student on rows of demonstrations.
+
+    Args:
+        observations: (N, S) rows: `observation.state`, then `observation.environment_state` where there is one.
+        actions: (N, A), what the demonstrator did at each.
+        config: How.
+        spec: The environment's, for the sizes and the action's bounds.
+        folder: Where `training_state.npz` is kept while training, and `best_policy.npz` is left. A state that is
+            found there, of the same config and data, is gone on from.
+        on_step: Called with (step, loss of its batch) after each update; step counts from 0.
+
+    Raises:
+        ArrayError, InputError: Data that do not fit the spec, are empty or not finite.
+        StorageError: The folder cannot be written, or its state belongs to other settings or data.
+        SimError: The loss left the finite numbers.
+        KeyboardInterrupt: Passed on; the state is saved.
+    """
+    from threadpoolctl import threadpool_limits
+
+    scaled = _scale(observations, actions, spec)
+    training = _Training(scaled, config)
+    path = folder / STATE_FILE if folder else None
+    if path and path.exists():
+        training.restore(path)
+    with threadpool_limits(limits=1, user_api="blas"):  # two threads cost ten times one on matrices this small
+        _run(training, path, on_step)
+    policy = _policy(training, scaled, spec)
+    if folder and path:
+        policy.save(folder / CHECKPOINT)
+        path.unlink(missing_ok=True)
+    return TrainingResult(
+        policy=policy, best_loss=training.best_loss, best_step=training.best_step, losses=training.losses
+    )
+
+
+def learning_rate_at(config: TrainingConfig, step: int) -> float:
+    """final + (first - final) (1 + cos(pi step / steps)) / 2."""
+    span = config.learning_rate - config.final_learning_rate
+    return config.final_learning_rate + span * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+
+
+@dataclass(frozen=True, eq=False)
+class _Scaled:
+    """The demonstrations as the network sees them, float32, and what was taken from them."""
+
+    inputs: NDArray[np.float32]
+    wanted: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+
+
+class _Training:
+    """Weights, moments, losses and the best so far: all that a training needs to go on."""
+
+    def __init__(self, data: _Scaled, config: TrainingConfig) -> None:
+        self.data, self.config = data, config
+        self.sizes = (data.inputs.shape[1], config.hidden_dim, data.wanted.shape[1])
+        self.weights = xavier_uniform(*self.sizes, seed=config.seed)
+        self.adam = Adam(self.weights, beta_1=config.beta_1, beta_2=config.beta_2, epsilon=config.epsilon)
+        self.step = 0
+        self.losses = np.zeros(config.steps, np.float32)
+        self.best = self.weights.copy()
+        self.best_loss, self.best_step = math.inf, 0
+        self._gradient = BatchGradient(self.weights, self.sizes, config.batch_size)
+        self._rows: NDArray[np.int64] = np.zeros((0, config.batch_size), np.int64)
+        every = max(1, len(data.inputs) // config.evaluation_rows)
+        chosen = slice(0, every * config.evaluation_rows, every)
+        self._probe = data.inputs[chosen], data.wanted[chosen]
+
+    def update(self) -> float:
+        """One step; the loss of its batch."""
+        rows, gradient = self._draw(), self._gradient
+        self.data.inputs.take(rows, axis=0, out=gradient.inputs, mode="clip")  # "clip" needs no copy; all are within
+        self.data.wanted.take(rows, axis=0, out=gradient.wanted, mode="clip")
+        loss = gradient.compute()
+        if not math.isfinite(loss):
+            raise SimError(
+                f"The loss became {loss} at step {self.step}: the learning rate {self.config.learning_rate} is too "
+                f"high for these data. The usual one is 0.001."
+            )
+        self.adam.step(gradient.flat, learning_rate_at(self.config, self.step))
+        self.losses[self.step] = loss
+        self.step += 1
+        if self.step % self.config.evaluate_every == 0 or self.step == self.config.steps:
+            self._keep_if_best()
+        return loss
+
+    def _draw(self) -> NDArray[np.int64]:
+        """The rows of this step: word of Philox's (seed, stream, step) scaled to the number of rows."""
+        offset = self.step % _DRAWN_AT_ONCE
+        if offset == 0 or not len(self._rows):
+            steps = np.arange(self.step - offset, self.step - offset + _DRAWN_AT_ONCE)
+            seeds = np.full(len(steps), self.config.seed)
+            shape = (self.config.batch_size,)
+            self._rows = rng.integers(seeds, "behavior-cloning/rows", steps, shape=shape, below=len(self.data.inputs))
+        return self._rows[offset]
+
+    def _keep_if_best(self) -> None:
+        inputs, wanted = self._probe
+        error = forward(views(self.weights, *self.sizes), inputs) - wanted
+        loss = float(np.mean(np.square(error), dtype=np.float64))
+        if loss < self.best_loss:
+            self.best[:] = self.weights
+            self.best_loss, self.best_step = loss, self.step
+
+    def save(self, path: Path) -> None:
+        arrays = {"weights": self.weights, "first": self.adam.first, "second": self.adam.second, "best": self.best}
+        numbers = {"step": self.step, "best_loss": self.best_loss, "best_step": self.best_step}
+        write_npz(path, {**arrays, **numbers, "losses": self.losses[: self.step], "made_with": self._made_with()})
+
+    def restore(self, path: Path) -> None:
+        """Goes on from a saved state.
+
+        Raises:
+            StorageError: It is damaged, or of other settings or data.
+        """
+        mend = f"Remove '{path}' to begin anew."
+        stored = read_npz(path, "training state")
+        names = ("weights", "first", "second", "best", "step", "best_loss", "best_step", "losses", "made_with")
+        missing = [name for name in names if name not in stored]
+        if missing:
+            raise StorageError(f"'{path}' is no training state, it lacks {', '.join(missing)}. {mend}")
+        was, now = str(stored["made_with"]), self._made_with()
+        if was != now:
+            raise StorageError(f"'{path}' is of a training with other {_differences(was, now)}. {mend}")
+        targets = (self.weights, self.adam.first, self.adam.second, self.best)
+        step = int(stored["step"])
+        if any(stored[name].shape != self.weights.shape for name in names[:4]) or stored["losses"].shape != (step,):
+            raise StorageError(f"'{path}' is damaged: its arrays have other shapes than its settings ask for. {mend}")
+        for target, name in zip(targets, names, strict=False):
+            target[:] = stored[name]
+        self.step = self.adam.t = step
+        self.losses[:step] = stored["losses"]
+        self.best_loss, self.best_step = float(stored["best_loss"]), int(stored["best_step"])
+        _logger.info("Going on from step %d of %d (%s).", step, self.config.steps, path)
+
+    def _made_with(self) -> str:
+        digest = hashlib.blake2b(digest_size=16)
+        digest.update(repr(self.data.inputs.shape + self.data.wanted.shape).encode())
+        digest.update(self.data.inputs.tobytes())
+        digest.update(self.data.wanted.tobytes())
+        settings = asdict(self.config)
+        settings.pop("save_every_s")
+        return json.dumps({**settings, "demonstrations": digest.hexdigest()})
+
+
+def _run(training: _Training, path: Path | None, on_step: Callable[[int, float], None] | None) -> None:
+    """All steps that are left; the state is saved now and then, and when something interrupts."""
+    saved_at = time.monotonic()
+    try:
+        while training.step < training.config.steps:
+            loss = training.update()
+            if on_step:
+                on_step(training.step - 1, loss)
+            if path and time.monotonic() - saved_at >= training.config.save_every_s:
+                training.save(path)
+                saved_at = time.monotonic()
+    except KeyboardInterrupt:
+        if path:
+            training.save(path)
+        raise
+
+
+def _scale(observations: NDArray[Any], actions: NDArray[Any], spec: EnvSpec) -> _Scaled:
+    """Checked and normalised demonstrations."""
+    sizes = {"observations": observation_size(spec), "actions": vector_size("action", spec.action)}
+    for name, array in (("observations", observations), ("actions", actions)):
+        if array.ndim != 2 or array.shape[1] != sizes[name]:
+            raise ArrayError(f"{name}: expected shape (rows, {sizes[name]}) for '{spec.id}', {array.shape} came.")
+        if not np.isfinite(array).all():
+            raise InputError(f"{name}: expected finite numbers only; row {_first_bad_row(array)} holds others.")
+    if len(observations) != len(actions):
+        raise ArrayError(f"Expected as many actions as observations, {len(actions)} and {len(observations)} came.")
+    if not len(observations):
+        raise InputError("There are no demonstrations to learn from: 0 rows came. Collect some first.")
+    low, high = (np.broadcast_to(np.asarray(b, np.float32), (sizes["actions"],)) for b in _bounds(spec))
+    mean = observations.mean(axis=0, dtype=np.float64)
+    std = np.maximum(observations.std(axis=0, dtype=np.float64), _SMALLEST_STD)
+    wanted = np.clip((actions - low) / (high - low) * 2 - 1, -1, 1)
+    mean, std = mean.astype(np.float32), std.astype(np.float32)
+    inputs = (observations.astype(np.float32) - mean) / std  # as MLPPolicy.actions does
+    return _Scaled(inputs, wanted.astype(np.float32), mean, std, low.copy(), high.copy())
+
+
+def _bounds(spec: EnvSpec) -> tuple[Any, Any]:
+    if not (np.isfinite(spec.action.low).all() and np.isfinite(spec.action.high).all()):
+        raise InputError(f"The student's actions need finite bounds; those of '{spec.id}' are not.")
+    return spec.action.low, spec.action.high
+
+
+def _first_bad_row(array: NDArray[Any]) -> int:
+    return int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+
+
+def _policy(training: _Training, data: _Scaled, spec: EnvSpec) -> MLPPolicy:
+    summary = asdict(training.config) | {"rows": len(data.inputs), "best_loss": training.best_loss}
+    return MLPPolicy(
+        weights=views(training.best.copy(), *training.sizes),
+        mean=data.mean,
+        std=data.std,
+        action_low=data.low,
+        action_high=data.high,
+        env_id=spec.id,
+        env_version=spec.version,
+        summary={**summary, "best_step": training.best_step},
+    )
+
+
+def _differences(was: str, now: str) -> str:
+    """Names of what two records of settings differ in."""
+    try:
+        before: dict[str, Any] = json.loads(was)
+    except ValueError:
+        return "settings"
+    after: dict[str, Any] = json.loads(now)
+    return ", ".join(key for key in after if before.get(key) != after[key]) or "settings"
