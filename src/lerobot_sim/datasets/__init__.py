@@ -1,0 +1,1 @@
+"""Episodes to and from LeRobotDataset v3, and plain video files."""
