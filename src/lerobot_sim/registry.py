@@ -91,7 +91,7 @@ def spec_of(name: str) -> EnvSpec:
     """
     env_id = resolve(name)
     factory = _factory(env_id)
-    module = sys.modules[factory.__module__]
+    module = sys.modules.get(getattr(factory, "__module__", ""))
     held = getattr(module, "SPECS", {}).get(env_id, getattr(module, "SPEC", None))
     if isinstance(held, EnvSpec) and held.id == env_id:
         return held

@@ -1,0 +1,1 @@
+"""Faces of an Env for libraries that own their loop."""
