@@ -74,6 +74,14 @@ class LaneClock:
         self.seeds[lanes] = seeds
         self.acts[lanes] = 0
 
+    def of(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Seeds and acts (count,) of a batch's lanes; 0 for lanes that have not begun."""
+        seeds, acts = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        known = min(count, len(self.seeds))
+        seeds[:known], acts[:known] = self.seeds[:known], self.acts[:known]
+        return seeds, acts
+
     def tick(self, active: NDArray[np.bool_]) -> None:
         """Counts one act of every active lane."""
-        self.acts[: len(active)] += active[: len(self.acts)]
+        known = min(len(active), len(self.acts))
+        self.acts[:known] += active[:known]

@@ -40,7 +40,7 @@ class CollectOptions(CommonOptions):
     """Lanes that run in lockstep; the dataset is the same whatever their number."""
 
     overwrite: bool = False
-    """Replace a dataset that an earlier run left in the folder."""
+    """Replace a dataset of another task, policy or seed that an earlier run left in the folder."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -51,7 +51,7 @@ def main(argv: Sequence[str]) -> int:
     console = Console(options.json)
     result = collect(options, console)
     console.result(result)
-    return 1 if result["policy_errors"] else 0
+    return 1 if result["broken"] else 0
 
 
 def collect(options: CollectOptions, console: Any) -> dict[str, Any]:
@@ -59,6 +59,7 @@ def collect(options: CollectOptions, console: Any) -> dict[str, Any]:
     at_least(1, episodes=options.episodes, num_envs=options.num_envs)
     at_least(0, seed=options.seed)
     from lerobot_sim import registry
+    from lerobot_sim.datasets.origin import remove_if_begun_otherwise
     from lerobot_sim.datasets.writer import DatasetWriter
     from lerobot_sim.env import End
     from lerobot_sim.evaluation.score import demonstration_seeds
@@ -71,19 +72,25 @@ def collect(options: CollectOptions, console: Any) -> dict[str, Any]:
     policy, identity = policy_for(options.policy, env.spec)
     root = filled(options.output_dir, env.spec.id)
     settings = {"policy": identity, "seed": options.seed}
+    if options.overwrite:
+        remove_if_begun_otherwise(root, env.spec, settings)
     profile = Profile()
-    ends: dict[str, int] = {}
-    with DatasetWriter(root, env.spec, settings=settings, overwrite=options.overwrite) as writer:
+    broken: list[str] = []
+    with DatasetWriter(root, env.spec, settings=settings) as writer:
         before = writer.num_episodes
-        seeds = demonstration_seeds(options.seed, options.episodes)[before:]
+        wanted = demonstration_seeds(options.seed, options.episodes)
+        seeds = range(writer.records[-1].seed + 1, wanted.stop) if before else wanted
         if before:
             console.say(f"{root} holds {before} episodes already; {len(seeds)} to go.")
         if seeds:
             with console.progress("Collecting", len(seeds), "episodes") as advance:
                 watch = EpisodeProgress(advance, env.spec.max_steps)
                 for episode in rollout(env, policy, seeds, sinks=[watch], profile=profile):
-                    writer.add(episode)
-                    ends[episode.end.name] = ends.get(episode.end.name, 0) + 1
+                    if episode.end in (End.TERMINATED, End.TIME_LIMIT):
+                        writer.add(episode)
+                    else:
+                        broken.append(f"seed {episode.seed} ({episode.end.name}): {episode.explanation}")
+        successes = sum(bool(record.success) for record in writer.records)
         result = {
             "env_id": env.spec.id,
             "env_version": env.spec.version,
@@ -91,13 +98,13 @@ def collect(options: CollectOptions, console: Any) -> dict[str, Any]:
             "dataset": str(root),
             "episodes": writer.num_episodes,
             "frames": writer.num_frames,
+            "successes": successes,
             "new_episodes": writer.num_episodes - before,
-            "ends": ends,
-            "policy_errors": ends.get(End.POLICY.name, 0),
+            "broken": broken,
         }
     env.close()
-    console.say(f"Dataset: {result['episodes']} episodes, {result['frames']} frames in {root}")
-    if result["policy_errors"]:
-        console.say(f"{result['policy_errors']} episodes were broken off by an action that is not finite.")
+    console.say(f"Dataset: {result['episodes']} episodes ({successes} successes), {result['frames']} frames in {root}")
+    if broken:
+        console.say(f"{len(broken)} episodes were broken off and left out. The first: {broken[0]}")
     console.profile(profile, options.profile)
     return result

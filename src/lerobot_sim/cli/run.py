@@ -119,7 +119,7 @@ def run(options: RunOptions, console: Any, *, log_every: int = 0) -> dict[str, A
         )
         result = {
             **evaluated,
-            "policy_errors": evaluated["policy_errors"] + collected["policy_errors"],
+            "policy_errors": evaluated["policy_errors"] + len(collected["broken"]),
             "best_loss": trained["best_loss"],
             "dataset": collected["dataset"],
             "checkpoint": trained["checkpoint"],

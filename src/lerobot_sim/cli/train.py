@@ -67,14 +67,15 @@ def train(options: TrainOptions, console: Any) -> dict[str, Any]:
     import numpy as np
 
     from lerobot_sim import registry
-    from lerobot_sim.datasets.reader import read_columns, read_sidecar
+    from lerobot_sim.datasets.origin import read_origin
+    from lerobot_sim.datasets.reader import read_columns, read_info
     from lerobot_sim.training.behavior_cloning import CHECKPOINT, STATE_FILE, TrainingConfig
     from lerobot_sim.training.behavior_cloning import train as train_student
 
     from .run_folder import RunFolder
 
-    sidecar = read_sidecar(options.dataset)
-    env = registry.make(sidecar.env_id)
+    origin = read_origin(options.dataset)
+    env = registry.make(origin.env_id)
     spec = env.spec
     env.close()
     root = filled(options.output_dir, spec.id)
@@ -93,9 +94,9 @@ def train(options: TrainOptions, console: Any) -> dict[str, Any]:
         "hidden_dim": options.hidden_dim,
         "learning_rate": options.learning_rate,
         "seed": options.seed,
-        "dataset_episodes": sidecar.num_episodes,
-        "dataset_policy": sidecar.settings.get("policy"),
-        "dataset_seed": sidecar.settings.get("seed"),
+        "dataset_episodes": read_info(options.dataset).total_episodes,
+        "dataset_policy": origin.settings.get("policy"),
+        "dataset_seed": origin.settings.get("seed"),
     }
     products = (CHECKPOINT, STATE_FILE)
     with RunFolder(root, "train", settings, overwrite=options.overwrite, products=products) as folder:

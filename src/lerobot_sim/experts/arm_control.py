@@ -63,9 +63,7 @@ class ArmExpert:
         return Decision(like(action, state))
 
     def _normal(self, count: int) -> Floats:
-        seeds, acts = np.zeros(count, np.int64), np.zeros(count, np.int64)
-        known = min(count, len(self._clock.seeds))
-        seeds[:known], acts[:known] = self._clock.seeds[:known], self._clock.acts[:known]
+        seeds, acts = self._clock.of(count)
         return rng.normal(seeds, self._stream, acts, shape=self._action.shape)
 
 

@@ -32,10 +32,7 @@ class RandomPolicy:
         self._clock.reset(lanes, seeds)
 
     def act(self, observation: Batch, active: Array) -> Decision:
-        count = len(active)
-        seeds, acts = np.zeros(count, np.int64), np.zeros(count, np.int64)
-        seeds[: len(self._clock.seeds)] = self._clock.seeds[:count]
-        acts[: len(self._clock.acts)] = self._clock.acts[:count]
+        seeds, acts = self._clock.of(len(active))
         fraction = rng.uniform(seeds, "policy/random", acts, shape=self._action.shape)
         self._clock.tick(to_numpy(active))
         action = (self._low + (self._high - self._low) * fraction).astype(self._action.dtype)
