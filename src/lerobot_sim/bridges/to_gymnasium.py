@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -106,7 +106,7 @@ class SimEnv(gymnasium.Env[Nested, NDArray[Any]]):
     `reset(options={"params": {name: value}})` sets Params for the episode.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 30}  # pyright: ignore[reportIncompatibleVariableOverride]
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 30}  # noqa: RUF012  gymnasium.make reads it of the class
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ class SimEnv(gymnasium.Env[Nested, NDArray[Any]]):
             render_size=render_size,
         )
         self.render_mode = render_mode
-        self.metadata = self._face.metadata  # pyright: ignore[reportAttributeAccessIssue]
+        self.metadata = self._face.metadata
         self.observation_space = self._face.layout.space
         self.action_space = self._face.action_box  # pyright: ignore[reportAttributeAccessIssue]
         self._end: End | None = None
