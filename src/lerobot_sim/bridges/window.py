@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -118,6 +119,7 @@ def _listen(pygame: ModuleType) -> None:
 
 
 def _pygame() -> ModuleType:
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it would greet on standard output
     try:
         return import_module("pygame")
     except ImportError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,7 @@ from .gymnasium_calls import (
     rendered,
     reset_of,
 )
-from .gymnasium_spaces import map_action, map_observation, pick
+from .gymnasium_spaces import map_action, map_observation, pick, resized
 
 _logger = logging.getLogger(__name__)
 
@@ -174,17 +174,14 @@ class GymnasiumEnv:
         self._require_reset(rows)
         images: Batch = {}
         for name, camera in cameras.items():
-            own = self._spec.cameras[name]
-            if (camera.height, camera.width, camera.kind) != (own.height, own.width, "rgb"):
-                raise InputError(
-                    f"Camera '{name}' of '{self._spec.id}' gives 'rgb' of {own.height}x{own.width} only; "
-                    f"'{camera.kind}' of {camera.height}x{camera.width} was asked for."
-                )
+            if camera.kind != "rgb":
+                raise InputError(f"'{self._spec.id}' renders 'rgb' only; '{camera.kind}' was asked of camera '{name}'.")
+            size = camera.height, camera.width
             if name in self._images:
-                images[name] = self._images[name][rows]
+                images[name] = resized(self._images[name][rows], *size)
             else:
-                pictures = [rendered(self._spec.id, self._envs[lane]) for lane in rows.tolist()]
-                images[name] = np.stack(pictures) if pictures else np.zeros((0, own.height, own.width, 3), np.uint8)
+                pictures = [resized(rendered(self._spec.id, self._envs[lane]), *size) for lane in rows.tolist()]
+                images[name] = np.stack(pictures) if pictures else np.zeros((0, *size, 3), np.uint8)
         return images
 
     def get_state(self, lanes: Array) -> State:
@@ -200,21 +197,30 @@ class GymnasiumEnv:
     def set_state(self, lanes: Array, state: State) -> None:
         rows = check_lanes(self.num_envs, lanes)
         self._require_restore()
-        missing = set(self._memory()) - set(state)
-        if missing:
-            raise InputError(f"This is no state of '{self._spec.id}': it lacks {sorted(missing)}.")
+        for lane in rows[~self._begun[rows]].tolist():
+            reset_of(self._spec.id, self._envs[lane], 0)  # wrappers of gymnasium ask for one before a step
+        memory = self._memory()
+        inner_names = {f"inner.{name}" for lane in rows[:1].tolist() for name in self._inner(lane).get_state()}
+        self._check_state(state, memory, inner_names, len(rows))
         for place, lane in enumerate(rows.tolist()):
-            if not self._begun[lane]:
-                self._reset_lane(lane, 0)
-            inner = {
-                name.removeprefix("inner."): np.asarray(value[place]).copy()
-                for name, value in state.items()
-                if name.startswith("inner.")
-            }
+            inner = {name.removeprefix("inner."): np.array(state[name][place]) for name in inner_names}
             self._inner(lane).set_state(inner)
             self._notes[lane] = ""
-        for name, value in self._memory().items():
+        for name, value in memory.items():
             value[rows] = state[name]
+        self._begun[rows] = True
+
+    def _check_state(self, state: State, memory: Mapping[str, NDArray[Any]], inner: Iterable[str], count: int) -> None:
+        """Refuses what no `get_state` of as many lanes can have given."""
+        expected = {*memory, *inner}
+        if set(state) != expected:
+            raise InputError(
+                f"This is no state of '{self._spec.id}': expected {sorted(expected)}, {sorted(state)} came."
+            )
+        for name, value in state.items():
+            shape = (count, *memory[name].shape[1:]) if name in memory else (count, *np.shape(value)[1:])
+            if np.shape(value) != shape:
+                raise InputError(f"This is no state of {count} lanes: '{name}' has shape {np.shape(value)}.")
 
     def explain(self, lane: int) -> str:
         check_lanes(self.num_envs, [lane])

@@ -132,6 +132,22 @@ def pick(env_id: str, observation: Any, path: Path, shape: tuple[int, ...], dtyp
     return array.astype(dtype)
 
 
+def resized(images: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
+    """Images (…, h, w, 3) at another size: each new pixel is the mean of the area that it covers."""
+    if images.shape[-3:-1] == (height, width):
+        return images
+    down, across = _area_weights(images.shape[-3], height), _area_weights(images.shape[-2], width)
+    mixed = np.einsum("yh,...hwc,xw->...yxc", down, images, across, optimize=True)
+    return np.rint(mixed).astype(np.uint8)
+
+
+def _area_weights(old: int, new: int) -> NDArray[np.float64]:
+    """(new, old): the share of each old pixel in a new one."""
+    edges = np.arange(new + 1)[:, None] * (old / new)
+    covered = np.clip(edges - np.arange(old), 0.0, 1.0)  # of each old pixel, up to each new edge
+    return np.diff(covered, axis=0) * (new / old)
+
+
 def _boxes(env_id: str, space: spaces.Space[Any], path: Path) -> list[tuple[Path, spaces.Box]]:
     if isinstance(space, spaces.Box):
         return [(path, space)]
