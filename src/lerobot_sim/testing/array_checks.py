@@ -107,6 +107,7 @@ def arrays_belong_to_the_caller(lab: Lab) -> str | None:
     kept: list[tuple[str, Any, Any]] = []
     _keep(kept, "reset", actor.observation)
     everyone = actor.tensor(np.ones(3, np.bool_))
+    untouched = lab.actor(3, SEEDS[:3]).env
     for t in range(STEPS):
         action = actor.tensor(actor.action())
         before = to_numpy(action).copy()
@@ -131,7 +132,14 @@ def arrays_belong_to_the_caller(lab: Lab) -> str | None:
         overwrite(array)
     lab.same(before, actor.look(), "writing into returned arrays changed what the next step reported", mend)
     lab.same(state, actor.state(), "writing into returned arrays changed the state", mend)
-    row_of(env.step(actor.tensor(actor.action()), everyone))
+    twin = lab.actor(3, SEEDS[:3])
+    if not actor.spec.capabilities.seeding:
+        return "an action that is kept was not looked for: spec.capabilities.seeding is False"
+    for t in range(STEPS):
+        action = actor.tensor(twin.action())
+        expected, seen = twin.step(), row_of(untouched.step(action, everyone))
+        overwrite(action)
+        lab.same(expected, seen, f"the action of step {t} was overwritten after it, and the next step changed", mend)
     return None
 
 

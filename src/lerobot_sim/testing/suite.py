@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,15 +69,14 @@ def _check(body: Callable[[Lab], str | None]) -> Check:
     def check(factory: Factory, expert: ExpertFactory | None = None) -> str | None:
         lab = Lab(factory, expert, promise)
         try:
-            return body(lab)
+            with closing(lab):
+                return body(lab)
         except BrokenPromiseError:
             raise
         except Exception as error:
             raise lab.broken(
                 f"{type(error).__name__}: {error}", "the traceback above shows where it was raised."
             ) from error
-        finally:
-            lab.close()
 
     check.__doc__, check.__name__ = promise, body.__name__
     return check
