@@ -28,8 +28,10 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tu
     if not 0 < confidence < 1:
         raise InputError(f"Expected a confidence between 0 and 1, {confidence} came.")
     tail = (1 - confidence) / 2
-    low = 0.0 if successes == 0 else _solve(lambda p: 1 - _at_most(successes - 1, trials, p), tail)
-    high = 1.0 if successes == trials else _solve(lambda p: -_at_most(successes, trials, p), -tail)
+    n, k = trials, successes
+    choices = [math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) for i in range(k + 1)]  # ln (n over i)
+    low = 0.0 if k == 0 else _solve(lambda p: 1 - _at_most(choices[:k], n, p), tail)
+    high = 1.0 if k == n else _solve(lambda p: -_at_most(choices, n, p), -tail)
     return low, high
 
 
@@ -42,18 +44,10 @@ def standard_error(values: Sequence[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1) / n)
 
 
-def _at_most(k: int, n: int, p: float) -> float:
-    """P(X <= k) of a binomial (n, p), summed from logarithms."""
-    if p <= 0:
-        return 1.0
-    if p >= 1:
-        return 1.0 if k >= n else 0.0
-    log_p, log_q, log_n = math.log(p), math.log1p(-p), math.lgamma(n + 1)
-    terms = (
-        math.exp(log_n - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * log_p + (n - i) * log_q)
-        for i in range(k + 1)
-    )
-    return min(1.0, math.fsum(terms))
+def _at_most(log_choices: Sequence[float], n: int, p: float) -> float:
+    """P(X < len(log_choices)) of a binomial (n, p) with 0 < p < 1, summed from logarithms."""
+    log_p, log_q = math.log(p), math.log1p(-p)
+    return math.fsum(math.exp(choice + i * log_p + (n - i) * log_q) for i, choice in enumerate(log_choices))
 
 
 def _solve(rising: Callable[[float], float], target: float) -> float:
