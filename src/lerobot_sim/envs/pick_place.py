@@ -75,7 +75,7 @@ SPEC = EnvSpec(
         ),
         "ball_radius": Param(nominal=BALL_RADIUS, low=0.01, high=0.02, unit="m", about="size of the ball"),
         "grasp_distance": Param(
-            nominal=0.025, low=0.01, high=0.03, unit="m", about="nearer than this to the tips the ball is caught"
+            nominal=0.025, low=0.001, high=0.03, unit="m", about="nearer than this to the tips the ball is caught"
         ),
     },
     cameras={"front": Camera(height=128, width=128), "wrist": Camera(height=128, width=128)},

@@ -123,7 +123,7 @@ class _Band:
     def points(self, window: Window) -> Floats:
         """Where the rays of a window end, (3, h, w); at the eye where they meet nothing."""
         depth = self.depth[window]
-        return self.eye[:, None, None] + np.where(depth < np.inf, depth, 0.0) * self.rays[:, *window]
+        return self.eye[:, None, None] + np.where(depth < np.inf, depth, 0.0) * _cut(self.rays, window)
 
 
 def render(scene: Scene, view: View, camera: Camera) -> NDArray[np.uint8]:
@@ -201,7 +201,7 @@ def _paint_floor(scene: Scene, band: _Band) -> None:
             distance = np.sqrt(off_x * off_x + off_y * off_y)
             inside = disc.radius - distance
             inside = np.minimum(inside, distance - disc.hole) if disc.hole else inside
-            _mix(band.colour[:, *window], disc.colour, disc.alpha * _covered(inside))
+            _mix(_cut(band.colour, window), disc.colour, disc.alpha * _covered(inside))
 
 
 def _covered(inside: Floats) -> Floats:
@@ -214,7 +214,7 @@ def _meet(shape: Shape, index: int, band: _Band) -> None:
     window = band.window(*shape.bounds)
     if window is None:
         return
-    depth, normal = intersect(shape, band.eye, band.rays[:, *window])
+    depth, normal = intersect(shape, band.eye, _cut(band.rays, window))
     nearer = depth < band.depth[window]
     band.depth[window][nearer] = depth[nearer]
     band.owner[window][nearer] = index
@@ -244,10 +244,10 @@ def _light(shapes: Sequence[Shape], band: _Band, *, shadows: bool) -> tuple[Floa
         width = (radius + 0.004 + PENUMBRA * (fall + radius)) / LIGHT[2]
         window = band.window(centre - fall * LIGHT, width)
         if window is not None:
-            lit[window] *= 1.0 - hidden_light(shape, points[:, *window])
+            lit[window] *= 1.0 - hidden_light(shape, _cut(points, window))
         window = band.window(centre * np.array([1.0, 1.0, 0.0]), sky_reach(shape))
         if window is not None:
-            sky[window] *= 1.0 - np.maximum(hidden_sky(shape, points[:, *window]) - FAINT, 0.0)
+            sky[window] *= 1.0 - np.maximum(hidden_sky(shape, _cut(points, window)) - FAINT, 0.0)
     lit[on_shape] = light
     sky[on_shape] = 1.0
     return lit, sky
@@ -269,7 +269,7 @@ def _glaze(shape: Shape, band: _Band, image: Floats) -> None:
     window = band.window(*shape.bounds)
     if window is None:
         return
-    rays = band.rays[:, *window]
+    rays = _cut(band.rays, window)
     depth, normal = intersect(shape, band.eye, rays)
     facing = np.clip(-dot(normal, rays), 0.0, 1.0)
     density = np.where(
@@ -279,6 +279,11 @@ def _glaze(shape: Shape, band: _Band, image: Floats) -> None:
     for axis in range(3):
         plane = image[axis][window]
         plane += (shape.colour[axis] ** 2 * light - plane) * density
+
+
+def _cut(field: Floats, window: Window) -> Floats:
+    """The window of a field of vectors (3, h, w), as a view."""
+    return field[:, window[0], window[1]]
 
 
 def _mix(image: Floats, colour: Colour, share: Floats) -> None:

@@ -89,9 +89,9 @@ def _meet_capsule(shape: Capsule, origin: Floats, rays: Floats) -> tuple[Floats,
         hit = outside & (root > 0) & (t > 0) & (t < depth)
         depth = np.where(hit, t, depth)
     reach = np.where(np.isfinite(depth), depth, 0.0)
-    point = offset[:, None, None] + reach * rays
+    point = _spread(offset, rays) + reach * rays
     share = np.clip(dot(point, along) / max(square, 1e-12), 0, 1)
-    return depth, (point - share * along[:, None, None]) / shape.radius
+    return depth, (point - share * _spread(along, rays)) / shape.radius
 
 
 def _meet_box(shape: Box, origin: Floats, rays: Floats) -> tuple[Floats, Floats]:
@@ -106,7 +106,7 @@ def _meet_box(shape: Box, origin: Floats, rays: Floats) -> tuple[Floats, Floats]
         later = middle - width > enter
         enter = np.where(later, middle - width, enter)
         leave = np.minimum(leave, middle + width)
-        normal = np.where(later, -np.sign(speed) * axis[:, None, None], normal)
+        normal = np.where(later, -np.sign(speed) * _spread(axis, rays), normal)
     return np.where((enter < leave) & (enter > 0), enter, np.inf), normal
 
 
@@ -131,7 +131,7 @@ def _box_shadow(shape: Box, point: Floats) -> Floats:
 def _capsule_shadow(shape: Capsule, point: Floats) -> Floats:
     """By the least distance of the way to the light, p + s l with s >= 0, from the segment."""
     along = shape.end - shape.start
-    offset = point - shape.start.reshape(3, *(1,) * (point.ndim - 1))
+    offset = point - _spread(shape.start, point)
     square, slope = float(dot(along, along)), float(dot(along, LIGHT))
     forward = dot(offset, LIGHT)
     share: Any = 0.0
@@ -176,7 +176,13 @@ def _thickness(shape: Shape) -> float:
     return 1.4 * float(np.min(shape.half)) if isinstance(shape, Box) else shape.radius
 
 
+def _spread(vector: Floats, field: Floats) -> Floats:
+    """A vector with as many axes as a field of vectors."""
+    return vector.reshape(3, *(1,) * (field.ndim - 1))
+
+
 def smooth(share: Floats) -> Floats:
+    """0 up to 0, 1 from 1 on, without a kink between."""
     share = np.clip(share, 0.0, 1.0)
     return share * share * (3.0 - 2.0 * share)
 
