@@ -1,0 +1,152 @@
+"""A recording that is killed at any moment: nothing that was saved is lost, nothing is torn, it goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lerobot_sim.datasets.reader import read_columns, read_episodes, read_info, read_records
+from lerobot_sim.datasets.writer import DatasetWriter
+from lerobot_sim.env import Env
+from lerobot_sim.envs.push_t import make
+from lerobot_sim.errors import StorageError
+from lerobot_sim.loop import rollout
+from lerobot_sim.policies.random import RandomPolicy
+from lerobot_sim.spec import EnvSpec
+
+from .conftest import HERE, LeRobot, digest, digest_of, tree
+
+Record = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def record() -> Iterator[Record]:
+    """Records in a forked process, to be killed; files are full after 3 and 5 episodes."""
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "recording_process.py"), "12"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+    def ask(root: Path, until: int, **when: Any) -> dict[str, Any]:
+        assert process.stdin and process.stdout
+        process.stdin.write(json.dumps({"root": str(root), "until": until, **when}) + "\n")
+        process.stdin.flush()
+        return json.loads(process.stdout.readline())
+
+    yield ask
+    assert process.stdin
+    process.stdin.close()
+    process.wait(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def digests() -> list[list[float]]:
+    env: Env = make(4)
+    return [digest_of(episode) for episode in rollout(env, RandomPolicy(env.spec), range(12))]
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments(record: Record, lerobot: LeRobot, digests: list[list[float]], tmp_path: Path) -> None:
+    reference = _whole(record, tmp_path / "reference", 12)
+    moments = random.Random(20)
+    killed: list[tuple[Path, int]] = []
+    for number in range(20):
+        root = tmp_path / f"run{number}"
+        answer = record(root, 12, kill_after_s=moments.uniform(0.005, 0.25))
+        killed.append((_copy_and_resume(record, root, 12, reference), answer["saved"]))
+    assert len({saved for _, saved in killed}) > 3, "the kills did not spread"
+    _all_saved(lerobot, killed, digests)
+
+
+@pytest.mark.slow
+def test_killed_between_each_two_steps_of_a_commit(
+    record: Record, lerobot: LeRobot, digests: list[list[float]], tmp_path: Path
+) -> None:
+    """Four commits: the first, one that rewrites, one that fills the file and one that begins the next."""
+    reference = _whole(record, tmp_path / "reference", 5)
+    steps = record(tmp_path / "counted", 4)["steps"]
+    assert steps == 1 + 6 + 3 * 5  # run.json; data, tasks, statistics, episodes, our line, info.json; no tasks again
+    killed: list[tuple[Path, int]] = []
+    for step, half in [*((step, False) for step in range(steps)), (5, True), (10, True)]:
+        root = tmp_path / f"step{step}{'half' if half else ''}"
+        answer = record(root, 4, kill_at=step, half=half)
+        assert answer["killed"]
+        killed.append((_copy_and_resume(record, root, 5, reference), answer["saved"]))
+    assert {saved for _, saved in killed} == {0, 1, 2, 3}
+    _all_saved(lerobot, killed, digests)
+
+
+def test_a_second_writer_is_refused_until_the_first_is_killed(tmp_path: Path, spec: EnvSpec) -> None:
+    root = tmp_path / "data"
+    code = (
+        "import sys, time; from lerobot_sim.envs.push_t import make; "
+        "from lerobot_sim.datasets.writer import DatasetWriter; "
+        "w = DatasetWriter(sys.argv[1], make().spec); print('ready', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(root)], stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout
+        assert first.stdout.readline() == "ready\n"
+        with pytest.raises(StorageError, match=rf"in use: process {first.pid} is writing"):
+            DatasetWriter(root, spec)
+        first.send_signal(signal.SIGKILL)
+    with DatasetWriter(root, spec) as writer:
+        with pytest.raises(StorageError, match=rf"in use: process {os.getpid()} is writing"):
+            DatasetWriter(root, spec)
+        assert writer.num_episodes == 0
+    DatasetWriter(root, spec).close()
+
+
+def _whole(record: Record, root: Path, until: int) -> dict[str, bytes]:
+    answer = record(root, until)
+    assert (answer["saved"], answer["killed"]) == (until, False)
+    return tree(root)
+
+
+def _copy_and_resume(record: Record, root: Path, until: int, reference: dict[str, bytes]) -> Path:
+    """A copy of what the kill left; the original is gone on with and must end as if nothing had happened."""
+    copy = root.with_name(root.name + "_killed")
+    if root.exists():
+        shutil.copytree(root, copy)
+    assert not record(root, until)["killed"]
+    found = tree(root)
+    assert list(found) == list(reference)
+    assert [name for name in reference if found[name] != reference[name]] == []
+    return copy
+
+
+def _all_saved(lerobot: LeRobot, killed: list[tuple[Path, int]], digests: list[list[float]]) -> None:
+    """LeRobot and our reader find every episode that was reported, whole."""
+    with_some = [(root, saved) for root, saved in killed if (root / "meta/info.json").exists()]
+    assert all(saved == 0 for root, saved in killed if not (root / "meta/info.json").exists())
+    answers = lerobot.ask("load_many", roots=[str(root) for root, _ in with_some])
+    for (root, saved), answer in zip(with_some, answers, strict=True):
+        assert "error" not in answer, f"{root}: {answer['error']}"
+        found = answer["result"]
+        assert found["episodes"] in (saved, saved + 1), root  # killed after info.json, before the report
+        assert np.allclose(found["digests"], digests[: found["episodes"]], rtol=1e-12), root
+        _we_read_the_same(root, digests)
+
+
+def _we_read_the_same(root: Path, digests: list[list[float]]) -> None:
+    info, columns = read_info(root), read_columns(root, ["observation.state", "action"])
+    entries, records = read_episodes(root), read_records(root)
+    assert len(entries) == len(records) == info.total_episodes
+    for entry, own in zip(entries, records, strict=True):
+        rows = slice(entry.start, entry.stop)
+        found = digest(columns["observation.state"][rows], columns["action"][rows])
+        assert found == pytest.approx(digests[entry.episode_index], rel=1e-12)
+        assert own.seed == entry.episode_index
