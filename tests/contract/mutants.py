@@ -200,7 +200,7 @@ class SharedByInstances(TaskEnv):
     def step(self, action, active):
         if active.any():
             self.steps_taken[0] += 1
-        return super().step(np.clip(action, -1, 1) * np.float32(0.99) ** self.steps_taken[0], active)
+        return super().step(np.clip(action, -1, 1) * np.float32(0.99) ** int(self.steps_taken[0]), active)
 
 
 @mutant("idle_lanes_stay_put", "idle lane 0 changed")
