@@ -40,7 +40,8 @@ class LeRobot:
         self._log = home / "stderr.txt"
 
     def ask(self, what: str, **arguments: Any) -> Any:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(json.dumps({"what": what, **arguments}, default=str) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import resource
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,9 +43,8 @@ def test_a_full_disk_loses_nothing_and_recording_goes_on(
     filler = small_disk / "filler"
     filler.write_bytes(b"x" * 120_000)
     writer = DatasetWriter(root, spec)
-    with pytest.raises(StorageError, match="No space to write .*Free some space"):
-        for number in range(100):
-            writer.add(episodes[number % 6])
+    with pytest.raises(StorageError, match=r"No space to write .*Free some space"):
+        _add_all(writer, [episodes[number % 6] for number in range(100)])
     saved = writer.num_episodes
     assert saved > 2
     found = lerobot.ask("load", root=root)
@@ -56,8 +55,7 @@ def test_a_full_disk_loses_nothing_and_recording_goes_on(
     with DatasetWriter(root, spec) as again:  # opens on a full disk, too
         assert again.num_episodes == saved
         with pytest.raises(StorageError, match="No space"):
-            for _ in range(20):
-                again.add(episodes[0])
+            _add_all(again, episodes[:1] * 20)
         saved = again.num_episodes
         filler.unlink()
         again.add(episodes[5])  # the same writer goes on
@@ -71,28 +69,34 @@ def test_a_full_disk_loses_nothing_and_recording_goes_on(
 def test_a_file_size_limit_is_a_full_disk(tmp_path: Path, spec: EnvSpec, episodes: list[Episode]) -> None:
     root = tmp_path / "data"
     with DatasetWriter(root, spec) as writer:
-        with _file_size_limit(60_000), pytest.raises(StorageError, match="No space to write .*file-000"):
-            for episode in episodes:
-                writer.add(episode)
+        with _file_size_limit(60_000), pytest.raises(StorageError, match=r"No space to write .*file-000"):
+            _add_all(writer, episodes)
         saved = writer.num_episodes
         assert saved >= 2
         assert len(read_columns(root, ["action"])["action"]) == 300 * saved
-        for episode in episodes[saved:]:
-            writer.add(episode)
+        _add_all(writer, episodes[saved:])
     whole = tmp_path / "whole"
     with DatasetWriter(whole, spec) as writer:
-        for episode in episodes:
-            writer.add(episode)
+        _add_all(writer, episodes)
     assert tree(root) == tree(whole)
 
 
 def test_a_video_on_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     frames = np.random.default_rng(0).integers(0, 256, (60, 64, 64, 3), np.uint8)
     with _file_size_limit(20_000), pytest.raises(StorageError, match="No space"):
-        with VideoWriter(tmp_path / "a.mp4", 10, 64, 64) as video:
-            for frame in frames:
-                video.write(frame)
+        _encode_all(tmp_path / "a.mp4", frames)
     assert list(tmp_path.iterdir()) == []
+
+
+def _add_all(writer: DatasetWriter, episodes: Sequence[Episode]) -> None:
+    for episode in episodes:
+        writer.add(episode)
+
+
+def _encode_all(path: Path, frames: np.ndarray) -> None:
+    with VideoWriter(path, 10, *frames.shape[1:3]) as video:
+        for frame in frames:
+            video.write(frame)
 
 
 @contextlib.contextmanager

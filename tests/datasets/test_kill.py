@@ -42,7 +42,8 @@ def record() -> Iterator[Record]:
     )
 
     def ask(root: Path, until: int, **when: Any) -> dict[str, Any]:
-        assert process.stdin and process.stdout
+        assert process.stdin
+        assert process.stdout
         process.stdin.write(json.dumps({"root": str(root), "until": until, **when}) + "\n")
         process.stdin.flush()
         return json.loads(process.stdout.readline())

@@ -60,7 +60,9 @@ def read_episodes(root: Path | str) -> list[EpisodeEntry]:
 
 
 def read_columns(root: Path | str, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
-    """Columns of all committed rows: name -> (rows, *shape), or (rows,) where the shape is (1,).
+    """Columns of all committed rows: name -> (rows, *shape).
+
+    The action and observations keep a shape of (1,); other scalars, such as "next.reward", are (rows,).
 
     Args:
         root: The dataset's folder.

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from lerobot_sim.errors import StorageError
+from lerobot_sim.spec import ACTION
 
 from .files import write_whole
 from .layout import Column
@@ -155,7 +156,7 @@ def count_rows(path: Path, *, mend: str) -> int:
 
 
 def to_numpy(name: str, column: Column, table: Table) -> NDArray[Any]:
-    """A column of the data table as an array (rows, *shape); (rows,) where the shape is (1,).
+    """A column of the data table as an array (rows, *shape); (rows,) for scalars beside observation and action.
 
     Raises:
         StorageError: It holds another number of values than its shape says, or none at some row.
@@ -167,7 +168,8 @@ def to_numpy(name: str, column: Column, table: Table) -> NDArray[Any]:
         values = values.flatten()
     if isinstance(values, pa.ExtensionArray):  # the two and more axes of other writers
         return to_numpy(name, column, pa.table({name: values.storage}))
-    shape = () if column.shape == (1,) else column.shape
+    scalar = column.shape == (1,) and name != ACTION and not name.startswith("observation.")
+    shape = () if scalar else column.shape
     expected = table.num_rows * int(np.prod(shape))
     if len(values) != expected or values.null_count:
         raise StorageError(

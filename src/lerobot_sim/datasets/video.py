@@ -117,6 +117,7 @@ class VideoWriter:
 
         try:
             make_folder(self._path.parent, sync=False)
+            self._part.open("wb").close()  # FFmpeg would tell only at the first packet
             container = av.open(str(self._part), mode="w", format="mp4")
         except OSError as error:
             raise storage_error(self._path, error) from error
