@@ -90,7 +90,7 @@ def words(seeds: Any, stream: str, counter: Any = 0, size: int = 1) -> Any:
         (block + zero, (draw & _MASK) + zero, stream_low + zero, stream_high + zero),
         (seeds & _MASK, (seeds >> 32) & _MASK),
     )
-    return xp.reshape(xp.stack(out, axis=-1), (seeds.shape[0], -1))[:, :size]
+    return xp.reshape(xp.stack(out, axis=-1), (seeds.shape[0], 4 * block.shape[1]))[:, :size]
 
 
 def uniform(
