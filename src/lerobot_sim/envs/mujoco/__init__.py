@@ -1,0 +1,1 @@
+"""Our own MuJoCo robots, tasks and cameras."""

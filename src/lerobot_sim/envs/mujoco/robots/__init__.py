@@ -1,0 +1,1 @@
+"""Robots, built from primitives by `mjSpec`: one module each, no downloaded meshes."""

@@ -1,0 +1,57 @@
+"""What tasks, controllers and experts know of a robot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """One arm with its gripper, by the names of its parts in the model.
+
+    Attributes:
+        joints: The arm's joints from base to tip, LeRobot's names, without the gripper's.
+        actuators: Position actuators of those joints, in the same order; their ctrl is the joint's target in rad.
+        gripper_actuator: Position actuator of the gripper.
+        gripper_joint: The joint whose position stands for the gripper's opening in observations.
+        gripper_open: The actuator's ctrl when open.
+        gripper_closed: The actuator's ctrl when closed on nothing.
+        tip: Site between the finger pads: its z axis points out of the hand along the approach direction, its y axis
+            from one finger to the other.
+        fingers: The pads' geoms, one tuple a finger, for contact sensors.
+        wrist_camera: Camera on the hand.
+        home: Arm joints' positions in rad at the start, hand above the table, pointing down at it.
+        reach: (least, greatest) distance in m from the base's axis at which the hand can point straight down at the table.
+    """
+
+    joints: tuple[str, ...]
+    actuators: tuple[str, ...]
+    gripper_actuator: str
+    gripper_joint: str
+    gripper_open: float
+    gripper_closed: float
+    tip: str
+    fingers: tuple[tuple[str, ...], tuple[str, ...]]
+    wrist_camera: str
+    home: tuple[float, ...]
+    reach: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Robot:
+    """A robot.
+
+    Attributes:
+        name: LeRobot's short name, such as "so100".
+        arms: One, or two for a two-armed one.
+        add: Adds the robot to an `mjSpec` whose table top is the plane z = 0; the arm's base stands on it near the
+            origin and works towards +x. Two arms face each other along x or stand side by side: the module says.
+        source: Where kinematics, limits, masses and gains are from.
+    """
+
+    name: str
+    arms: tuple[Arm, ...]
+    add: Callable[[Any], None]
+    source: str
