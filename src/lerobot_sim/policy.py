@@ -19,11 +19,11 @@ EVENTS = ("success", "failure", "rerecord_episode", "is_intervention", "terminat
 
 @dataclass(frozen=True)
 class Decision:
-    """What a policy decided for every lane.
+    """What a policy decided for every lane, in arrays that it does not write to later.
 
     Attributes:
         action: (lanes, *action shape); rows of lanes that are not active are ignored.
-        columns: Further arrays to record beside the action, such as `is_intervention`.
+        columns: Further arrays to record beside the action, such as `is_intervention`; the same names at every act.
         events: Name of `EVENTS` -> bool (lanes,).
     """
 
