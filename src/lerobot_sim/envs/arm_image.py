@@ -23,7 +23,7 @@ _GOAL = (0.20, 0.68, 0.42)
 _JAW_TRAVEL = 0.03  # m that each jaw moves from closed to open
 _JAW_THICKNESS = 0.005  # m
 
-_FRONT = View(np.array([0.66, -0.46, 0.50]), np.array([0.14, 0.005, 0.10]), np.array([0.0, 0.0, 1.0]), 0.29)
+_FRONT = View(np.array([0.66, -0.46, 0.50]), np.array([0.14, 0.005, 0.125]), np.array([0.0, 0.0, 1.0]), 0.31)
 
 
 def draw_reach(state: Arrays, params: Arrays, _name: str, camera: Camera) -> NDArray[np.uint8]:

@@ -7,7 +7,8 @@ follows how much of a small round light is hidden. Colours are what the screen s
 light, and the root is taken at the end.
 
 One picture at a time, float64, with sums, products and square roots only: a lane's picture never depends on
-others. A picture is drawn in bands of rows that fit a processor's cache.
+others. A picture is drawn in bands of rows that fit a processor's cache. At 128 x 128, one picture of an arm costs
+about 6 ms at the look "draft", 50 ms at "standard" (twice that where the hand fills it) and 180 ms at "full".
 """
 
 from __future__ import annotations
@@ -229,7 +230,7 @@ def _light(shapes: Sequence[Shape], band: _Band, *, shadows: bool) -> tuple[Floa
     lit, sky = np.ones_like(band.depth), np.ones_like(band.depth)
     if not shadows:
         return lit, sky
-    on_shape = band.owner >= 0
+    on_shape = (band.owner >= 0) & (dot(band.normal, LIGHT) > 0)  # what faces away is dark by itself
     points = band.points((slice(None), slice(None)))
     owner, point = band.owner[on_shape], points[:, on_shape]
     light = np.ones(len(owner))
@@ -249,7 +250,7 @@ def _light(shapes: Sequence[Shape], band: _Band, *, shadows: bool) -> tuple[Floa
         if window is not None:
             sky[window] *= 1.0 - np.maximum(hidden_sky(shape, _cut(points, window)) - FAINT, 0.0)
     lit[on_shape] = light
-    sky[on_shape] = 1.0
+    sky[band.owner >= 0] = 1.0
     return lit, sky
 
 
