@@ -7,19 +7,12 @@ counted here. Both begin with an empty folder in every round.
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
-
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-_PLACE = tempfile.mkdtemp(prefix="benchmark-dataset-")
-atexit.register(shutil.rmtree, _PLACE, ignore_errors=True)
-os.environ["HF_HOME"] = f"{_PLACE}/hub"
 
 import numpy as np
 from harness import Row, interleaved, less_is_better, main
@@ -33,10 +26,16 @@ from lerobot_sim.policies.random import RandomPolicy
 
 
 def measure(full: bool) -> list[Row]:
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    with tempfile.TemporaryDirectory(prefix="benchmark-dataset-", ignore_cleanup_errors=True) as folder:
+        os.environ["HF_HOME"] = f"{folder}/hub"  # LeRobot is imported later
+        return _measure(full, Path(folder))
+
+
+def _measure(full: bool, folder: Path) -> list[Row]:
     episodes_a_round, repeats = (200, 5) if full else (50, 3)
     env = make(8)
     episodes = list(rollout(env, RandomPolicy(env.spec), range(episodes_a_round)))
-    folder = Path(_PLACE)
     numbers = count()
 
     def ours(sync: bool) -> Callable[[], None]:
