@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +46,7 @@ class SingleLanePolicy:
     def select_action(self, observation: Any) -> NDArray[Any]:
         """The action (A,) for an observation: a vector, or a dict that holds it under `agent_pos` or our key."""
         if isinstance(observation, Mapping):
-            given: Mapping[str, Any] = observation
+            given = cast("Mapping[str, Any]", observation)
             observation = given["agent_pos"] if "agent_pos" in given else given[STATE]
         state = np.asarray(observation, np.float32)[None]
         return to_numpy(self._policy.act({STATE: state}, np.ones(1, np.bool_)).action)[0]

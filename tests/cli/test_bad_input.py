@@ -48,6 +48,7 @@ def test_unknown_task_names_the_nearest(command, tmp_path):
     [
         ("run", ("push-t", "--demo-episodes", "-1"), "--demo-episodes"),
         ("run", ("push-t", "--eval-episodes", "0"), "--eval-episodes"),
+        ("run", ("push-t", "--train-steps", "-5"), "--train-steps"),
         ("run", ("push-t", "--seed", "-3"), "--seed"),
         ("collect", ("push-t", "--episodes", "0"), "--episodes"),
         ("collect", ("push-t", "--num-envs", "0"), "--num-envs"),

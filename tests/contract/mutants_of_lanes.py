@@ -42,9 +42,9 @@ def wrong_dtype():
 
 @mutant("arrays_match_the_spec", "outside its declared bounds")
 def leaves_its_bounds():
-    def advance(state, action, params):
-        moved = toy.advance(state, action, params)
-        return {**moved, "position": state["position"] + moved["velocity"]}
+    def advance(state, action, params, live):
+        moved, _ = toy.advance(state, action, params, live)
+        return {**moved, "position": state["position"] + moved["velocity"]}, None
 
     return {"advance": advance}
 
@@ -137,18 +137,18 @@ class FilterSurvivesReset(TaskEnv):
 
 @mutant("lanes_are_independent", "is not what it is in a single lane")
 def depends_on_lane_count():
-    def advance(state, action, params):
-        moved = toy.advance(state, action, params)
-        return {**moved, "position": moved["position"] * (1 - 1e-6 * len(action))}
+    def advance(state, action, params, live):
+        moved, _ = toy.advance(state, action, params, live)
+        return {**moved, "position": moved["position"] * (1 - 1e-6 * len(action))}, None
 
     return {"advance": advance}
 
 
 @mutant("neighbours_do_not_matter", "beside quiet neighbours")
 def feels_its_neighbours():
-    def advance(state, action, params):
-        moved = toy.advance(state, action, params)
-        return {**moved, "position": np.clip(moved["position"] + 1e-4 * moved["velocity"].mean(axis=0), -1, 1)}
+    def advance(state, action, params, live):
+        moved, _ = toy.advance(state, action, params, live)
+        return {**moved, "position": np.clip(moved["position"] + 1e-4 * moved["velocity"].mean(axis=0), -1, 1)}, None
 
     return {"advance": advance}
 

@@ -270,7 +270,7 @@ class LatchSurvivesReset(_Latch):
 
 @mutant("no_reset_starts_in_success", "starts in success.")
 class StartsInSuccess(TaskEnv):
-    def _draw_unsolved(self, seeds, params):
+    def _draw_unsolved(self, lanes, seeds, params):
         return self._task.draw(seeds, 0, params)
 
 

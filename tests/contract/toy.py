@@ -35,7 +35,7 @@ def draw(seeds, attempt, _params):
     }
 
 
-def advance(state, action, params):
+def advance(state, action, params, _live):
     """A first-order filter on the velocity: the controller's memory."""
     share = params["filter"][:, None]
     velocity = share * state["velocity"] + (1 - share) * params["speed"][:, None] * action
@@ -43,7 +43,7 @@ def advance(state, action, params):
         "position": np.clip(state["position"] + velocity, -1, 1),
         "velocity": velocity,
         "target": state["target"],
-    }
+    }, None
 
 
 def observe(state, _params):

@@ -19,6 +19,12 @@ interrupted goes on where it was.
 example:
   lerobot-sim run push-t --output-dir outputs/first"""
 
+RECIPE = (50, 5000)
+"""Demonstrations and updates, unless the task has a recipe of its own."""
+
+RECIPES = {"numpy/pick-place": (500, 20_000), "numpy/reach": (200, 5000)}
+"""Environment's id -> demonstrations and updates."""
+
 
 @dataclass(kw_only=True)
 class RunOptions(CommonOptions):
@@ -27,11 +33,11 @@ class RunOptions(CommonOptions):
     task: Task
     """Environment, such as push-t or numpy/push-t."""
 
-    demo_episodes: int = 50
-    """Demonstrations to collect."""
+    demo_episodes: int = 0
+    """Demonstrations to collect; 0 takes the task's recipe (50 unless it needs more)."""
 
-    train_steps: int = 5000
-    """Updates of the student."""
+    train_steps: int = 0
+    """Updates of the student; 0 takes the task's recipe (5000 unless it needs more)."""
 
     hidden_dim: int = 256
     """Width of the student's hidden layers."""
@@ -62,14 +68,14 @@ def main(argv: Sequence[str]) -> int:
 
 def run(options: RunOptions, console: Any, *, log_every: int = 0) -> dict[str, Any]:
     """All three phases; returns the evaluation's result with the paths of what was made."""
+    at_least(1, hidden_dim=options.hidden_dim, eval_episodes=options.eval_episodes)
     at_least(
-        1,
+        0,
         demo_episodes=options.demo_episodes,
         train_steps=options.train_steps,
-        hidden_dim=options.hidden_dim,
-        eval_episodes=options.eval_episodes,
+        seed=options.seed,
+        videos=options.videos,
     )
-    at_least(0, seed=options.seed, videos=options.videos)
     from lerobot_sim import registry
 
     from .collect import CollectOptions, collect
@@ -79,25 +85,28 @@ def run(options: RunOptions, console: Any, *, log_every: int = 0) -> dict[str, A
 
     begun = time.perf_counter()
     env_id = registry.resolve(options.task)
+    usual_demonstrations, usual_steps = RECIPES.get(env_id, RECIPE)
+    demo_episodes = options.demo_episodes or usual_demonstrations
+    train_steps = options.train_steps or usual_steps
     root = filled(options.output_dir, env_id)
     common: dict[str, Any] = {"seed": options.seed, "profile": options.profile, "overwrite": options.overwrite}
     settings = {
         "env_id": env_id,
-        "demo_episodes": options.demo_episodes,
-        "train_steps": options.train_steps,
+        "demo_episodes": demo_episodes,
+        "train_steps": train_steps,
         "hidden_dim": options.hidden_dim,
         "seed": options.seed,
     }
     with RunFolder(root, "run", settings, overwrite=options.overwrite, products=()) as folder:
-        console.say(f"Phase 1 of 3: {options.demo_episodes} demonstrations of the expert")
+        console.say(f"Phase 1 of 3: {demo_episodes} demonstrations of the expert")
         collected = collect(
-            CollectOptions(task=env_id, episodes=options.demo_episodes, output_dir=root / "dataset", **common), console
+            CollectOptions(task=env_id, episodes=demo_episodes, output_dir=root / "dataset", **common), console
         )
-        console.say(f"Phase 2 of 3: {options.train_steps} updates of the student")
+        console.say(f"Phase 2 of 3: {train_steps} updates of the student")
         trained = train(
             TrainOptions(
                 dataset=root / "dataset",
-                steps=options.train_steps,
+                steps=train_steps,
                 hidden_dim=options.hidden_dim,
                 output_dir=root,
                 log_every=log_every,

@@ -112,7 +112,9 @@ def _on_table(seeds: NDArray[np.int64], stream: str, attempt: int, height: NDArr
     return np.concatenate([flat, height[:, None]], axis=1)
 
 
-def _advance(state: Arrays, action: NDArray[np.float64], params: Arrays) -> Arrays:
+def _advance(
+    state: Arrays, action: NDArray[np.float64], params: Arrays, _live: NDArray[np.bool_]
+) -> tuple[Arrays, None]:
     duration_s = 1.0 / SPEC.fps
     joints, velocity, pose = arm.drive(state["joints"], state["velocity"], action[:, :6], params, duration_s)
     before, width = state["opening"], opening_at(params["ball_radius"])
@@ -139,7 +141,7 @@ def _advance(state: Arrays, action: NDArray[np.float64], params: Arrays) -> Arra
         "ball": np.where(held[:, None], np.where(caught[:, None], state["ball"], carried), fallen),
         "fall_speed": np.where(held, 0.0, fall_speed),
         "target": state["target"],
-    }
+    }, None
 
 
 def _fall(

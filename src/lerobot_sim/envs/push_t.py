@@ -66,7 +66,9 @@ def _draw(seeds: NDArray[np.int64], attempt: int, _params: Arrays) -> Arrays:
     }
 
 
-def _advance(state: Arrays, action: NDArray[np.float64], params: Arrays) -> Arrays:
+def _advance(
+    state: Arrays, action: NDArray[np.float64], params: Arrays, _live: NDArray[np.bool_]
+) -> tuple[Arrays, None]:
     agent = np.clip(state["agent"] + params["step_length"][:, None] * action, 0.0, 1.0)
     block = state["block"]
     offset = block - agent
@@ -77,7 +79,7 @@ def _advance(state: Arrays, action: NDArray[np.float64], params: Arrays) -> Arra
     if not distance.all():  # the agent is exactly on the block
         block[:, 0] += np.where(distance == 0, params["push_length"], 0.0)
         np.clip(block, 0.0, 1.0, out=block)
-    return {"agent": agent, "block": block, "target": state["target"]}
+    return {"agent": agent, "block": block, "target": state["target"]}, None
 
 
 def _observe(state: Arrays, _params: Arrays) -> Batch:

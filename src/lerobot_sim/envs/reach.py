@@ -67,9 +67,11 @@ def _draw(seeds: NDArray[np.int64], attempt: int, params: Arrays) -> Arrays:
     }
 
 
-def _advance(state: Arrays, action: NDArray[np.float64], params: Arrays) -> Arrays:
+def _advance(
+    state: Arrays, action: NDArray[np.float64], params: Arrays, _live: NDArray[np.bool_]
+) -> tuple[Arrays, None]:
     joints, velocity, pose = arm.drive(state["joints"], state["velocity"], action, params, 1.0 / SPEC.fps)
-    return {"joints": joints, "velocity": velocity, "tip": pose.tip, "target": state["target"]}
+    return {"joints": joints, "velocity": velocity, "tip": pose.tip, "target": state["target"]}, None
 
 
 def _observe(state: Arrays, params: Arrays) -> Batch:

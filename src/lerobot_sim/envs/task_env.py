@@ -41,21 +41,30 @@ class Task:
         instruction: The task in words.
         draw: (seeds, attempt, params) -> state at the start; a start that succeeds is drawn again with
             the next attempt.
-        advance: (state, action, params) -> next state; the action is finite, within bounds and float64.
+        advance: (state, action, params, live) -> (next state, diverged bool (n,) or None); the action is finite,
+            within bounds and float64. Rows of lanes that are not live, or diverged, are not looked at.
         observe: (state, params) -> observation, in arrays of their own.
         judge: (state, params) -> (reward float (n,), success bool (n,), metrics).
         draw_image: (state, params, camera's name, camera) -> uint8 (n, h, w, 3).
         describe: (state of one lane, success) -> how it stands, in words.
+        settle: (lanes, drawn state, params) -> whole state of those lanes, where drawing leaves work to physics.
+        apply: (lanes, params): makes Params hold in physics that keeps them outside of the state.
+        ends_on_success: Whether the first success ends the episode as TERMINATED.
+        close: Frees what the task holds.
     """
 
     spec: EnvSpec
     instruction: str
     draw: Callable[[NDArray[np.int64], int, Arrays], Arrays]
-    advance: Callable[[Arrays, NDArray[np.float64], Arrays], Arrays]
+    advance: Callable[[Arrays, NDArray[np.float64], Arrays, NDArray[np.bool_]], tuple[Arrays, NDArray[np.bool_] | None]]
     observe: Callable[[Arrays, Arrays], Batch]
     judge: Callable[[Arrays, Arrays], tuple[NDArray[Any], NDArray[np.bool_], Arrays]]
     draw_image: Callable[[Arrays, Arrays, str, Camera], NDArray[np.uint8]]
     describe: Callable[[Arrays, bool], str]
+    settle: Callable[[NDArray[np.int64], Arrays, Arrays], Arrays] | None = None
+    apply: Callable[[NDArray[np.int64], Arrays], None] | None = None
+    ends_on_success: bool = False
+    close: Callable[[], None] | None = None
 
 
 class TaskEnv:
@@ -94,7 +103,8 @@ class TaskEnv:
         seeds = check_seeds(len(lanes), seeds)
         given = check_params(self.spec, len(lanes), params)
         values = {**nominal_params(self.spec, len(lanes)), **given}
-        state = self._draw_unsolved(seeds, values)
+        self._apply(lanes, values)
+        state = self._draw_unsolved(lanes, seeds, values)
         if not self._state:
             self._state = {
                 name: np.zeros((self._num_envs, *value.shape[1:]), value.dtype) for name, value in state.items()
@@ -118,16 +128,23 @@ class TaskEnv:
             action = np.where(_columns(finite, action), action, 0)
             live = live & finite
         wanted = np.clip(action, self._low, self._high, dtype=np.float64)
-        self._move(live, self._task.advance(self._state, wanted, self._params))
+        moved, diverged = self._task.advance(self._state, wanted, self._params, live)
+        if diverged is not None and diverged.any():
+            self._end = np.where(live & diverged, End.DIVERGED, self._end)
+            live = live & ~diverged
+        self._move(live, moved)
         self._look()
         self._t += live
-        self._end[live & (self._t >= spec.max_steps)] = End.TIME_LIMIT
+        if self._task.ends_on_success:
+            self._end[live & self._success] = End.TERMINATED
+        self._end[live & (self._end == End.RUNNING) & (self._t >= spec.max_steps)] = End.TIME_LIMIT
         reward = np.where(live, self._reward, np.float32(0))
         return Step(_copied(self._observation), reward, self._success.copy(), self._end.copy(), _copied(self._metrics))
 
     def set_params(self, lanes: Array, values: Mapping[str, Array]) -> None:
         lanes = check_lanes(self._num_envs, lanes)
         _scatter(self._params, lanes, check_params(self.spec, len(lanes), values, when="step"))
+        self._apply(lanes, _taken(self._params, lanes))
 
     def render(self, cameras: Mapping[str, Camera], lanes: Array | None = None) -> Batch:
         check_cameras(self.spec, cameras)
@@ -163,6 +180,7 @@ class TaskEnv:
             }
         _scatter(self._state, rows, own)
         _scatter(self._params, rows, {name: state[f"params.{name}"] for name in self._params})
+        self._apply(rows, _taken(self._params, rows))
         self._t[rows] = state["t"]
         self._end[rows] = state["end"]
         self._look()
@@ -173,22 +191,33 @@ class TaskEnv:
             return "The lane was never reset."
         end = End(int(self._end[lane]))
         stands = self._task.describe(_taken(self._state, row), bool(self._success[lane]))
+        if end is End.DIVERGED:
+            return f"The physics diverged at step {self._t[lane]}; before it: {stands}"
         if end is End.POLICY:
             return f"The policy gave an action that is not finite at step {self._t[lane]}. {stands}"
         what = "Running" if end is End.RUNNING else f"Ended ({end.name})"
         return f"{what} after {self._t[lane]} of {self.spec.max_steps} steps. {stands}"
 
     def close(self) -> None:
-        return None
+        if self._task.close:
+            self._task.close()
 
-    def _draw_unsolved(self, seeds: NDArray[np.int64], params: Arrays) -> Arrays:
+    def _apply(self, lanes: NDArray[np.int64], params: Arrays) -> None:
+        if self._task.apply:
+            self._task.apply(lanes, params)
+
+    def _draw(self, lanes: NDArray[np.int64], seeds: NDArray[np.int64], attempt: int, params: Arrays) -> Arrays:
+        drawn = self._task.draw(seeds, attempt, params)
+        return self._task.settle(lanes, drawn, params) if self._task.settle else drawn
+
+    def _draw_unsolved(self, lanes: NDArray[np.int64], seeds: NDArray[np.int64], params: Arrays) -> Arrays:
         """The first attempt of each lane that does not start in success."""
-        state = self._task.draw(seeds, 0, params)
+        state = self._draw(lanes, seeds, 0, params)
         for attempt in range(1, _ATTEMPTS):
             solved = np.flatnonzero(self._task.judge(state, params)[1])
             if not len(solved):
                 return state
-            again = self._task.draw(seeds[solved], attempt, _taken(params, solved))
+            again = self._draw(lanes[solved], seeds[solved], attempt, _taken(params, solved))
             _scatter(state, solved, again)
         raise InputError(f"'{self.spec.id}': with these Params, {_ATTEMPTS} draws of a seed all start in success.")
 
