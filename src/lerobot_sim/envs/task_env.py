@@ -38,23 +38,24 @@ class Task:
 
     Attributes:
         spec: The environment's.
-        instruction: The task in words.
+        instruction: The task in words, or a function of one lane's Params.
         draw: (seeds, attempt, params) -> state at the start; a start that succeeds is drawn again with
             the next attempt.
         advance: (state, action, params, live) -> (next state, diverged bool (n,) or None); the action is finite,
             within bounds and float64. Rows of lanes that are not live, or diverged, are not looked at.
         observe: (state, params) -> observation, in arrays of their own.
         judge: (state, params) -> (reward float (n,), success bool (n,), metrics).
-        draw_image: (state, params, camera's name, camera) -> uint8 (n, h, w, 3).
+        draw_image: (state, params, camera's name, camera) -> images of the camera's kind.
         describe: (state of one lane, success) -> how it stands, in words.
         settle: (lanes, drawn state, params) -> whole state of those lanes, where drawing leaves work to physics.
         apply: (lanes, params): makes Params hold in physics that keeps them outside of the state.
         ends_on_success: Whether the first success ends the episode as TERMINATED.
         close: Frees what the task holds.
+        kinds: Kinds of image that it draws.
     """
 
     spec: EnvSpec
-    instruction: str
+    instruction: str | Callable[[Arrays], str]
     draw: Callable[[NDArray[np.int64], int, Arrays], Arrays]
     advance: Callable[[Arrays, NDArray[np.float64], Arrays, NDArray[np.bool_]], tuple[Arrays, NDArray[np.bool_] | None]]
     observe: Callable[[Arrays, Arrays], Batch]
@@ -65,6 +66,7 @@ class Task:
     apply: Callable[[NDArray[np.int64], Arrays], None] | None = None
     ends_on_success: bool = False
     close: Callable[[], None] | None = None
+    kinds: tuple[str, ...] = ("rgb",)
 
 
 class TaskEnv:
@@ -78,10 +80,10 @@ class TaskEnv:
         self._num_envs = num_envs
         self._state: Arrays = {}
         self._params = nominal_params(task.spec, num_envs)
-        self._t = np.zeros(num_envs, np.int64)
-        self._end = np.full(num_envs, End.OPERATOR, np.int64)
+        self._t: NDArray[np.int64] = np.zeros(num_envs, np.int64)
+        self._end: NDArray[np.int64] = np.full(num_envs, End.OPERATOR, np.int64)
         self._observation: Batch = {}
-        self._success = np.zeros(num_envs, np.bool_)
+        self._success: NDArray[np.bool_] = np.zeros(num_envs, np.bool_)
         self._metrics: Arrays = {}
         self._low = np.asarray(task.spec.action.low, np.float64)
         self._high = np.asarray(task.spec.action.high, np.float64)
@@ -96,7 +98,10 @@ class TaskEnv:
 
     @property
     def instructions(self) -> Sequence[str]:
-        return [self._task.instruction] * self._num_envs
+        words = self._task.instruction
+        if isinstance(words, str):
+            return [words] * self._num_envs
+        return [words(_taken(self._params, np.array([lane]))) for lane in range(self._num_envs)]
 
     def reset(self, lanes: Array, seeds: Array, params: Mapping[str, Array] | None = None) -> Batch:
         lanes = check_lanes(self._num_envs, lanes)
@@ -153,8 +158,9 @@ class TaskEnv:
         state, params = _taken(self._state, rows), _taken(self._params, rows)
         images: Batch = {}
         for name, camera in cameras.items():
-            if camera.kind != "rgb":
-                raise InputError(f"'{self.spec.id}' renders 'rgb' only; '{camera.kind}' was asked of camera '{name}'.")
+            if camera.kind not in self._task.kinds:
+                kinds = ", ".join(self._task.kinds)
+                raise InputError(f"'{self.spec.id}' renders {kinds}; '{camera.kind}' was asked of camera '{name}'.")
             images[name] = self._task.draw_image(state, params, name, camera)
         return images
 

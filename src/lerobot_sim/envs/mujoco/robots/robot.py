@@ -18,8 +18,8 @@ class Arm:
         gripper_joint: The joint whose position stands for the gripper's opening in observations.
         gripper_open: The actuator's ctrl when open.
         gripper_closed: The actuator's ctrl when closed on nothing.
-        tip: Site between the finger pads: its z axis points out of the hand along the approach direction, its y axis
-            from one finger to the other.
+        tip: Site between the finger pads: its z axis points out of the hand along the approach direction, its
+            y axis from one finger to the other.
         fingers: The pads' geoms, one tuple a finger, for contact sensors.
         wrist_camera: Camera on the hand.
         home: Arm joints' positions in rad at the start, hand above the table, pointing down at it.

@@ -1,0 +1,115 @@
+"""Steps lanes by `mujoco.batch`: from a lane's whole state to the next one, on the CPU's threads.
+
+A lane's state holds MuJoCo's integration state (positions, velocities, actuators, warm start, Params' user data)
+and all that follows from it, so that nothing is left in the batch that a later step depends on.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .library import batch, mj
+from .model_params import ModelParam, fields_of
+from .world import FIELDS, to_state
+
+INTEGRATION = "integration"
+"""Key of MuJoCo's integration state, (n, size)."""
+
+_STAGE = mj.mjtStage.mjSTAGE_ACC  # contact sensors belong to it
+_BAD = [
+    int(kind) for kind in (mj.mjtWarning.mjWARN_BADQPOS, mj.mjtWarning.mjWARN_BADQVEL, mj.mjtWarning.mjWARN_BADQACC)
+]
+
+
+class Physics:
+    """`num_envs` simulations of one model.
+
+    Args:
+        model: The compiled model; `prepared` has been called on its spec.
+        num_envs: Number of lanes.
+        params: Params that are fields of the model.
+        threads: Threads that step them; 0 takes as many as there are processors.
+    """
+
+    def __init__(
+        self, model: Any, num_envs: int, params: Mapping[str, ModelParam] | None = None, threads: int = 0
+    ) -> None:
+        threads = min(num_envs, threads or _processors())
+        self.model = model
+        self._params = params or {}
+        self.batch = batch.Batch(model, num_envs, threads)
+        self._state = self.batch.state
+        self._fields = {name: self.batch.bind(name) for name in FIELDS}
+        self._warnings = self.batch.warning
+        names = {name for param in self._params.values() for name in param.fields}
+        self._expanded = {name: self.batch.expand(name) for name in sorted(names)}
+
+    def apply(self, lanes: NDArray[np.int64], params: Mapping[str, NDArray[Any]]) -> None:
+        """Makes the Params that are fields of the model hold in some lanes, from nominal."""
+        for name, value in fields_of(self.model, self._params, params).items():
+            self._expanded[name][lanes] = value
+        if any(param.constants for param in self._params.values()):
+            self.batch.set_const(ids=lanes)
+
+    def settle(
+        self, lanes: NDArray[np.int64], qpos: NDArray[np.float64], ctrl: NDArray[np.float64]
+    ) -> dict[str, NDArray[Any]]:
+        """State of lanes that begin at rest at `qpos` with the command `ctrl`."""
+        self.batch.reset(ids=lanes, stage=mj.mjtStage.mjSTAGE_NONE)
+        self._fields["qpos"][lanes] = qpos
+        self._fields["ctrl"][lanes] = ctrl
+        self.batch.forward(ids=lanes, stage=int(_STAGE))
+        return self._collect(lanes)
+
+    def advance(
+        self, state: Mapping[str, NDArray[Any]], ctrl: NDArray[np.float64], live: NDArray[np.bool_], substeps: int
+    ) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_]]:
+        """State after `substeps` under a command, and which lanes diverged; rows of idle lanes are meaningless."""
+        lanes = np.flatnonzero(live)
+        if not len(lanes):
+            return {INTEGRATION: state[INTEGRATION], **to_state({n: state[f"world.{n}"] for n in FIELDS})}, ~live
+        self._state[:] = state[INTEGRATION]
+        self._fields["ctrl"][:] = ctrl
+        before = self._warnings[:, _BAD, 1].sum(axis=1)
+        self.batch.step(ids=None if live.all() else lanes, nstep=substeps, stage=int(_STAGE))
+        diverged = self._warnings[:, _BAD, 1].sum(axis=1) > before
+        return self._collect(slice(None)), diverged
+
+    def _collect(self, lanes: NDArray[np.int64] | slice) -> dict[str, NDArray[Any]]:
+        fields = {name: np.array(value[lanes]) for name, value in self._fields.items()}
+        return {INTEGRATION: np.array(self._state[lanes]), **to_state(fields)}
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def prepared(spec: Any) -> Any:
+    """An mjSpec with the one physics setting of our tasks.
+
+    Time step 4 ms, implicitfast integrator, Newton solver with at most 20 iterations, elliptic cones; MuJoCo's own
+    reset of a diverged simulation is switched off, because it would hide it.
+    """
+    option = spec.option
+    option.timestep = TIMESTEP
+    option.integrator = mj.mjtIntegrator.mjINT_IMPLICITFAST
+    option.solver = mj.mjtSolver.mjSOL_NEWTON
+    option.iterations = 20
+    option.cone = mj.mjtCone.mjCONE_ELLIPTIC
+    option.impratio = 10.0
+    option.disableflags |= mj.mjtDisableBit.mjDSBL_AUTORESET
+    return spec
+
+
+TIMESTEP = 0.004
+"""Seconds of a physics step."""
+
+CONTROL_HZ = 25
+"""Control steps a second; each is ten physics steps."""
+
+SUBSTEPS = round(1 / (TIMESTEP * CONTROL_HZ))
