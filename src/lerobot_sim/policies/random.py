@@ -36,7 +36,7 @@ class RandomPolicy:
         fraction = rng.uniform(seeds, "policy/random", acts, shape=self._action.shape)
         self._clock.tick(to_numpy(active))
         action = (self._low + (self._high - self._low) * fraction).astype(self._action.dtype)
-        return Decision(like(action, next(iter(observation.values()))))
+        return Decision(like(action, next(iter(observation.values()), action)))
 
 
 def make(spec: EnvSpec) -> RandomPolicy:
