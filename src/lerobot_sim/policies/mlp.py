@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,12 @@ from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, Camera, EnvSpec, Feature
 
 from .network import WEIGHTS, Weights, forward
 from .npz import read_npz, write_npz
+from .threads import one_blas_thread
 
 SCHEMA = 1
 """Of the checkpoint file; raised when a reader of this version could not read it."""
 
+_ROWS_WORTH_A_THREAD = 16  # below, BLAS takes no second thread anyway
 _DIMENSIONS = ("state_dim", "action_dim")
 _logger = logging.getLogger(__name__)
 
@@ -61,7 +64,9 @@ class MLPPolicy:
         for name, array in own.items():
             size = self.state_dim if name in ("mean", "std") else self.action_dim
             if array.shape != (size,):
-                raise ArrayError(f"{name}: expected {size} numbers beside w1 {self.weights.w1.shape}, {array.shape} came.")
+                raise ArrayError(
+                    f"{name}: expected {size} numbers beside w1 {self.weights.w1.shape}, {array.shape} came."
+                )
         for name, array in {**self.weights._asdict(), **own}.items():
             if not np.isfinite(array).all():
                 raise InputError(f"{name}: expected finite numbers only.")
@@ -87,7 +92,7 @@ class MLPPolicy:
     def reset(self, lanes: Array = None, seeds: Array = None) -> None:
         """Nothing is remembered between steps."""
 
-    def act(self, observation: Batch, active: Array) -> Decision:  # noqa: ARG002
+    def act(self, observation: Batch, active: Array) -> Decision:
         state = observation[STATE]
         rows = to_numpy(state)
         if ENVIRONMENT_STATE in observation:
@@ -99,17 +104,19 @@ class MLPPolicy:
         if rows.ndim != 2 or rows.shape[1] != self.state_dim:
             raise ArrayError(f"observation: expected shape (lanes, {self.state_dim}), {rows.shape} came.")
         inputs = (rows.astype(np.float32) - self.mean) / self.std
-        fraction = 0.5 * (forward(self.weights, inputs) + np.float32(1))
+        with one_blas_thread() if len(rows) >= _ROWS_WORTH_A_THREAD else nullcontext():
+            output = forward(self.weights, inputs)
+        fraction = 0.5 * (output + np.float32(1))
         return self.action_low + fraction * (self.action_high - self.action_low)
 
-    def select_action(self, observation: Mapping[str, Array] | Array) -> NDArray[np.float32]:
-        """The action (A,) for one lane's observation, as a vector or under LeRobot's or the tutorial's key."""
+    def select_action(self, observation: Any) -> NDArray[np.float32]:
+        """The action (A,) for one lane's observation: a vector, or a mapping with LeRobot's or the tutorial's key."""
         if isinstance(observation, Mapping):
-            named: Mapping[str, Array] = observation
-            parts = [named[key] for key in (STATE, "agent_pos", ENVIRONMENT_STATE) if key in named]
+            named = cast("Mapping[str, Any]", observation)
+            parts = [np.ravel(to_numpy(named[key])) for key in (STATE, "agent_pos", ENVIRONMENT_STATE) if key in named]
             if not parts:
                 raise InputError(f"observation: expected '{STATE}' or 'agent_pos', {sorted(named)} came.")
-            observation = np.concatenate([np.ravel(to_numpy(part)) for part in parts])
+            observation = np.concatenate(parts)
         return self.actions(np.asarray(observation)[None])[0]
 
     def require(self, spec: EnvSpec) -> None:
@@ -126,8 +133,8 @@ class MLPPolicy:
         sizes = observation_size(spec), vector_size("action", spec.action)
         if sizes != (self.state_dim, self.action_dim):
             raise InputError(
-                f"This checkpoint maps {self.state_dim} numbers to {self.action_dim}; '{spec.id}' has an observation of "
-                f"{sizes[0]} and an action of {sizes[1]}. It belongs to another task."
+                f"This checkpoint belongs to another task: it maps {self.state_dim} numbers to {self.action_dim}, "
+                f"'{spec.id}' has an observation of {sizes[0]} and an action of {sizes[1]}."
             )
         if self.env_id and self.env_version != spec.version:
             _logger.warning(

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from lerobot_sim.errors import StorageError
 
+_DAMAGE = (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error)
+"""What NumPy raises for a file that is cut short, is something else, or holds pickled objects."""
+
 
 def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
     """Writes arrays beside `path` and renames them into place once they are on the disk.
@@ -52,5 +55,5 @@ def read_npz(path: Path, what: str) -> dict[str, NDArray[Any]]:
             return {name: stored[name] for name in stored.files}
     except FileNotFoundError as error:
         raise StorageError(f"There is no {what} at '{path}'.") from error
-    except (OSError, ValueError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         raise StorageError(f"'{path}' is no {what} or is damaged: {error}") from error

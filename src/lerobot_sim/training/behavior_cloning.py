@@ -29,20 +29,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lerobot_sim import rng
-from lerobot_sim.errors import ArrayError, InputError, SimError, StorageError
-from lerobot_sim.policies.mlp import MLPPolicy, observation_size, vector_size
+from lerobot_sim.errors import InputError, SimError, StorageError
+from lerobot_sim.policies.mlp import MLPPolicy
 from lerobot_sim.policies.network import forward, views, xavier_uniform
 from lerobot_sim.policies.npz import read_npz, write_npz
+from lerobot_sim.policies.threads import one_blas_thread
 from lerobot_sim.spec import EnvSpec
 
 from .adam import Adam
+from .demonstrations import Demonstrations, normalise
 from .gradients import BatchGradient
+from .interrupts import held_interrupts
 
 CHECKPOINT = "best_policy.npz"
 STATE_FILE = "training_state.npz"
 
 _DRAWN_AT_ONCE = 256  # steps' row indices in one call, which costs about 0.2 ms however few they are
-_SMALLEST_STD = 1e-3
 _logger = logging.getLogger(__name__)
 
 
@@ -132,16 +134,14 @@ def train(
         SimError: The loss left the finite numbers.
         KeyboardInterrupt: Passed on; the state is saved.
     """
-    from threadpoolctl import threadpool_limits
-
-    scaled = _scale(observations, actions, spec)
-    training = _Training(scaled, config)
+    data = normalise(observations, actions, spec)
+    training = _Training(data, config)
     path = folder / STATE_FILE if folder else None
     if path and path.exists():
         training.restore(path)
-    with threadpool_limits(limits=1, user_api="blas"):  # two threads cost ten times one on matrices this small
+    with one_blas_thread():
         _run(training, path, on_step)
-    policy = _policy(training, scaled, spec)
+    policy = _policy(training, spec)
     if folder and path:
         policy.save(folder / CHECKPOINT)
         path.unlink(missing_ok=True)
@@ -156,22 +156,10 @@ def learning_rate_at(config: TrainingConfig, step: int) -> float:
     return config.final_learning_rate + span * 0.5 * (1 + math.cos(math.pi * step / config.steps))
 
 
-@dataclass(frozen=True, eq=False)
-class _Scaled:
-    """The demonstrations as the network sees them, float32, and what was taken from them."""
-
-    inputs: NDArray[np.float32]
-    wanted: NDArray[np.float32]
-    mean: NDArray[np.float32]
-    std: NDArray[np.float32]
-    low: NDArray[np.float32]
-    high: NDArray[np.float32]
-
-
 class _Training:
     """Weights, moments, losses and the best so far: all that a training needs to go on."""
 
-    def __init__(self, data: _Scaled, config: TrainingConfig) -> None:
+    def __init__(self, data: Demonstrations, config: TrainingConfig) -> None:
         self.data, self.config = data, config
         self.sizes = (data.inputs.shape[1], config.hidden_dim, data.wanted.shape[1])
         self.weights = xavier_uniform(*self.sizes, seed=config.seed)
@@ -264,54 +252,27 @@ class _Training:
 
 
 def _run(training: _Training, path: Path | None, on_step: Callable[[int, float], None] | None) -> None:
-    """All steps that are left; the state is saved now and then, and when something interrupts."""
+    """All steps that are left; the state is saved now and then, and between two steps when one is interrupted."""
     saved_at = time.monotonic()
-    try:
+    with held_interrupts() as interrupted:
         while training.step < training.config.steps:
             loss = training.update()
-            if on_step:
-                on_step(training.step - 1, loss)
+            try:
+                if on_step:
+                    on_step(training.step - 1, loss)
+                if interrupted():
+                    raise KeyboardInterrupt
+            except KeyboardInterrupt:
+                if path:
+                    training.save(path)
+                raise
             if path and time.monotonic() - saved_at >= training.config.save_every_s:
                 training.save(path)
                 saved_at = time.monotonic()
-    except KeyboardInterrupt:
-        if path:
-            training.save(path)
-        raise
 
 
-def _scale(observations: NDArray[Any], actions: NDArray[Any], spec: EnvSpec) -> _Scaled:
-    """Checked and normalised demonstrations."""
-    sizes = {"observations": observation_size(spec), "actions": vector_size("action", spec.action)}
-    for name, array in (("observations", observations), ("actions", actions)):
-        if array.ndim != 2 or array.shape[1] != sizes[name]:
-            raise ArrayError(f"{name}: expected shape (rows, {sizes[name]}) for '{spec.id}', {array.shape} came.")
-        if not np.isfinite(array).all():
-            raise InputError(f"{name}: expected finite numbers only; row {_first_bad_row(array)} holds others.")
-    if len(observations) != len(actions):
-        raise ArrayError(f"Expected as many actions as observations, {len(actions)} and {len(observations)} came.")
-    if not len(observations):
-        raise InputError("There are no demonstrations to learn from: 0 rows came. Collect some first.")
-    low, high = (np.broadcast_to(np.asarray(b, np.float32), (sizes["actions"],)) for b in _bounds(spec))
-    mean = observations.mean(axis=0, dtype=np.float64)
-    std = np.maximum(observations.std(axis=0, dtype=np.float64), _SMALLEST_STD)
-    wanted = np.clip((actions - low) / (high - low) * 2 - 1, -1, 1)
-    mean, std = mean.astype(np.float32), std.astype(np.float32)
-    inputs = (observations.astype(np.float32) - mean) / std  # as MLPPolicy.actions does
-    return _Scaled(inputs, wanted.astype(np.float32), mean, std, low.copy(), high.copy())
-
-
-def _bounds(spec: EnvSpec) -> tuple[Any, Any]:
-    if not (np.isfinite(spec.action.low).all() and np.isfinite(spec.action.high).all()):
-        raise InputError(f"The student's actions need finite bounds; those of '{spec.id}' are not.")
-    return spec.action.low, spec.action.high
-
-
-def _first_bad_row(array: NDArray[Any]) -> int:
-    return int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-
-
-def _policy(training: _Training, data: _Scaled, spec: EnvSpec) -> MLPPolicy:
+def _policy(training: _Training, spec: EnvSpec) -> MLPPolicy:
+    data = training.data
     summary = asdict(training.config) | {"rows": len(data.inputs), "best_loss": training.best_loss}
     return MLPPolicy(
         weights=views(training.best.copy(), *training.sizes),
