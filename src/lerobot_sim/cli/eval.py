@@ -120,8 +120,8 @@ def evaluate_policy(options: EvalOptions, console: Any) -> dict[str, Any]:
 
 def _videos(options: EvalOptions, env: Any, policy: Any, root: Path, seeds: Sequence[int], profile: Any) -> list[Path]:
     from lerobot_sim.errors import InputError, unknown_name
+    from lerobot_sim.evaluation.score import evaluate
     from lerobot_sim.evaluation.videos import EpisodeVideos
-    from lerobot_sim.loop import rollout
     from lerobot_sim.spec import Camera
 
     cameras = list(env.spec.cameras)
@@ -132,8 +132,7 @@ def _videos(options: EvalOptions, env: Any, policy: Any, root: Path, seeds: Sequ
         raise unknown_name(f"camera of '{env.spec.id}'", name, cameras)
     camera = Camera(height=options.video_size, width=options.video_size)
     with EpisodeVideos(root / "videos", name, camera, env.spec.fps) as videos:
-        for _ in rollout(env, policy, seeds, sinks=[videos], profile=profile):
-            pass
+        evaluate(env, policy, seeds, sinks=[videos], profile=profile)
     return videos.paths
 
 

@@ -1,0 +1,128 @@
+"""Ctrl-C, SIGTERM, kill -9 and a full disk in every phase: what is finished is kept, and the same command goes on."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+RUN = [sys.executable, "-m", "lerobot_sim", "run", "push-t", "--demo-episodes", "200", "--train-steps", "6000"]
+RUN += ["--hidden-dim", "64", "--eval-episodes", "100", "--videos", "1", "--json"]
+PHASES = ("Phase 1", "Phase 2", "Phase 3")
+
+
+def start(folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*RUN, "--output-dir", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    )
+
+
+def wait_for(process: subprocess.Popen[str], phase: str) -> str:
+    """Reads standard error until a phase has begun."""
+    said = ""
+    assert process.stderr
+    for line in process.stderr:
+        said += line
+        if line.startswith(phase):
+            return said
+    raise AssertionError(f"{phase} never began: {said}")
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    subprocess.run([*RUN, "--output-dir", str(folder)], check=True, capture_output=True)
+    return folder
+
+
+def same(first: Path, second: Path) -> None:
+    """Same demonstrations and same weights; a network's score may differ in the last bits of its sums."""
+    for path in sorted((first / "dataset/data").rglob("*.parquet")):
+        assert path.read_bytes() == (second / path.relative_to(first)).read_bytes()
+    with np.load(first / "best_policy.npz") as one, np.load(second / "best_policy.npz") as other:
+        for name in ("w1", "b1", "w2", "b2", "w3", "b3"):
+            np.testing.assert_array_equal(one[name], other[name])
+    results = [json.loads((folder / "run.json").read_text())["result"] for folder in (first, second)]
+    assert results[0]["episodes"] == results[1]["episodes"] == 100
+    assert abs(results[0]["success_rate"] - results[1]["success_rate"]) <= 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_interrupted_in_any_phase_goes_on(uninterrupted, tmp_path, phase, how):
+    process = start(tmp_path)
+    wait_for(process, phase)
+    time.sleep(0.4)
+    process.send_signal(how)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode != 0  # every phase takes longer
+    if how == signal.SIGKILL:
+        assert process.returncode == -signal.SIGKILL
+    else:
+        assert process.returncode == 130
+        assert "Interrupted" in err
+        assert "Traceback" not in err
+    again = subprocess.run([*RUN, "--output-dir", str(tmp_path)], check=True, capture_output=True, text=True)
+    assert json.loads(again.stdout)["episodes"] == 100
+    same(uninterrupted, tmp_path)
+    assert not list(tmp_path.rglob("training_state.npz"))
+
+
+def test_a_folder_in_use_is_refused_until_its_user_is_dead(tmp_path):
+    process = start(tmp_path)
+    wait_for(process, "Phase 1")
+    second = subprocess.run([*RUN, "--output-dir", str(tmp_path)], capture_output=True, text=True)
+    process.kill()
+    process.communicate()
+    assert second.returncode == 1
+    assert "in use" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def collect(folder: Path, episodes: int, **options) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lerobot_sim", "collect", "push-t", "--episodes", str(episodes)]
+    return subprocess.run([*command, "--output-dir", str(folder)], capture_output=True, text=True, **options)
+
+
+def small_disk(folder: Path) -> bool:
+    """Mounts a file system of 400 kB, if this machine lets us."""
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)], capture_output=True)
+    return mounted.returncode == 0
+
+
+def test_a_full_disk_is_said_and_the_run_goes_on_once_there_is_space(tmp_path):
+    folder = tmp_path / "small"
+    if os.name != "posix" or not small_disk(folder):
+        pytest.skip("this user may not mount a small file system")
+    try:
+        full = collect(folder / "dataset", 100)
+        assert full.returncode == 1
+        assert "space" in full.stderr
+        assert "Traceback" not in full.stderr
+        kept = json.loads((folder / "dataset/meta/info.json").read_text())["total_episodes"]
+        assert 0 < kept < 100
+        subprocess.run(["mount", "-o", "remount,size=8m", str(folder)], check=True)
+        on = collect(folder / "dataset", 100)
+        assert on.returncode == 0, on.stderr
+        assert f"holds {kept} episodes" in on.stdout
+        assert json.loads((folder / "dataset/meta/info.json").read_text())["total_episodes"] == 100
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_file_size_limit_is_said_like_a_full_disk(tmp_path):
+    limited = collect(
+        tmp_path / "d", 100, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+    )
+    assert limited.returncode == 1
+    assert "Traceback" not in limited.stderr
+    assert "space" in limited.stderr or "large" in limited.stderr
+    assert collect(tmp_path / "d", 100).returncode == 0
