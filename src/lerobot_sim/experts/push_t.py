@@ -11,10 +11,13 @@ and moves so far in one step, but no further than 0.04 m, 0.8 of what an action 
 The tutorial gives both distances but no law of speed; this one was chosen for what a student learns from it (50
 demonstrations, 5,000 updates, 1,000 held-out episodes, 20 training seeds each):
 
-- Nothing is slowed near p. A student blends the two phases where it has seen little, and a push that is weak
-  beside the approach leaves a point of rest just out of reach of the block: pushing at a constant 0.6 cost
-  up to 8 points of success. Going around the block rather than through it cost 20: from the far side the
-  expert walks straight to p and takes the block along for a few steps, which is soon made good.
+- A push starts fast. A student blends the two phases where it has seen little, and a push that is weak beside the
+  approach leaves a point of rest just out of reach of the block: pushing at a constant 0.6 cost the worst of ten
+  students 6 points of success.
+- A push goes deep, so that the expert has to step back before the next. Pushing steadily, with 0.05 left, cost the
+  median student 6 to 16 points.
+- It does not go around the block: from the far side it walks straight to p and takes the block along for a few
+  steps, which is soon made good. Going around cost 17 points.
 - The speed stays below an action's bound, so that noise is not cut off on one side.
 - It never stops. At the target it keeps the block within about 0.03 m by pushing from all sides. An expert that
   rests there spends most of its demonstrations saying "do nothing", and its student 10 points of success.

@@ -16,4 +16,4 @@ def _controller() -> ThreadpoolController:
 
 def one_blas_thread() -> AbstractContextManager[Any]:
     """Within it, NumPy's matrix products run on one thread, which costs half of two or, in training, a tenth."""
-    return _controller().limit(limits=1, user_api="blas")
+    return _controller().limit(limits=1, user_api="blas")  # pyright: ignore[reportUnknownMemberType]
