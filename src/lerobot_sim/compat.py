@@ -101,7 +101,7 @@ WORKING: Mapping[str, Mapping[str, Any]] = {
 
 REPLACED: Mapping[str, Mapping[str, str]] = {
     "envs.configs": {
-        "*": "Tasks have no config classes: what may vary is in the environment's spec.params, and its values are given to reset."
+        "*": "Tasks have no config classes: what may vary is in spec.params, and its values are given to reset."
     },
     "envs.factory": {"*": "Environments are made by lerobot_sim.make('push-t')."},
     "policies.policy": {
@@ -112,14 +112,14 @@ REPLACED: Mapping[str, Mapping[str, str]] = {
         "*": "The three phases are `lerobot-sim run TASK`; from Python: lerobot_sim.training.behavior_cloning.train."
     },
     "datasets.dataset_manager": {
-        "SimDatasetRecorder": "Episodes are recorded as a LeRobot dataset by lerobot_sim.datasets.writer.DatasetWriter, or `lerobot-sim collect`.",
+        "SimDatasetRecorder": "lerobot_sim.datasets.writer.DatasetWriter and `lerobot-sim collect` record LeRobot datasets.",
         "*": "`lerobot-sim collect` writes LeRobot datasets directly; LeRobot's own tools push and pull them.",
     },
     "robots.sim_robot_arm": {"*": "The simulated arm's kinematics are in lerobot_sim.envs.arm."},
     "teleop.keyboard_teleop": {"*": "Keyboard teleoperation is not part of this version."},
     "teleop.gamepad_teleop": {"*": "Gamepad teleoperation is not part of this version."},
     "visualization.visualizer": {
-        "*": "A live window is gymnasium's render_mode='human' (`python run_sim.py --mode visualize`), videos are `lerobot-sim eval TASK --videos N`."
+        "*": "Live: gymnasium's render_mode='human' (run_sim.py --mode visualize). Videos: lerobot-sim eval --videos N."
     },
     "utils.constants": {"*": "Layout and colours are no settings any more; cameras have a size and a look."},
 }

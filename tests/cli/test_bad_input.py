@@ -124,7 +124,9 @@ def test_an_action_that_is_not_finite_ends_its_lane_and_is_reported(command, fol
     with np.load(folder / "best_policy.npz", allow_pickle=False) as stored:
         arrays = dict(stored)
     arrays["w1"] = np.full_like(arrays["w1"], 3e38)  # finite, but its sums are not
-    arrays["w2"] = np.where(np.arange(arrays["w2"].size).reshape(arrays["w2"].shape) % 2, 3e38, -3e38).astype(np.float32)
+    arrays["w2"] = np.where(np.arange(arrays["w2"].size).reshape(arrays["w2"].shape) % 2, 3e38, -3e38).astype(
+        np.float32
+    )
     np.savez(path, **arrays)
     said = command("eval", "push-t", "--policy", path, "--episodes", "5", "--output-dir", tmp_path / "e", "--json")
     result = json.loads(said.out)

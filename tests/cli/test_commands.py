@@ -117,20 +117,26 @@ def test_collect_adds_to_what_is_there_and_lanes_do_not_matter(command, tmp_path
     for path in (*files, "sim/episodes.jsonl"):
         first, second = (tmp_path / "a" / path).read_text("latin1"), (tmp_path / "b" / path).read_text("latin1")
         if str(path).endswith("jsonl"):  # an episode's place in its run is the only thing that differs
-            first, second = ([{**json.loads(line), "index": 0} for line in text.splitlines()] for text in (first, second))
+            first, second = (
+                [{**json.loads(line), "index": 0} for line in text.splitlines()] for text in (first, second)
+            )
         assert first == second
 
 
 def test_eval_resumes_its_journal(command, tmp_path):
     whole = json.loads(
-        command("eval", "push-t", "--policy", "expert", "--episodes", "12", "--output-dir", tmp_path / "a", "--json").out
+        command(
+            "eval", "push-t", "--policy", "expert", "--episodes", "12", "--output-dir", tmp_path / "a", "--json"
+        ).out
     )
     part = command("eval", "push-t", "--policy", "expert", "--episodes", "5", "--output-dir", tmp_path / "b")
     assert part.code == 0
     journal = tmp_path / "b/episodes.jsonl"
     journal.write_text(journal.read_text() + '{"seed": 10995')  # a kill tore the last line
     again = json.loads(
-        command("eval", "push-t", "--policy", "expert", "--episodes", "12", "--output-dir", tmp_path / "b", "--json").out
+        command(
+            "eval", "push-t", "--policy", "expert", "--episodes", "12", "--output-dir", tmp_path / "b", "--json"
+        ).out
     )
     assert again["success_rate"] == whole["success_rate"]
     assert again["mean_return"] == whole["mean_return"]

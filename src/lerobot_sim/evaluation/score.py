@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from lerobot_sim.env import End, Env
 from lerobot_sim.episode import Episode
 from lerobot_sim.errors import InputError, StorageError
@@ -159,15 +157,14 @@ def evaluate(
     header = {"env_id": spec.id, "env_version": spec.version, **(settings or {})}
     results = _read_journal(journal, header, wanted) if journal else []
     rest = wanted[len(results) :]
-    with threadpool_limits(limits=1, user_api="blas"):  # more threads cost many times one on a batch of small rows
-        for episode in rollout(envs, policy, rest, sinks=sinks, profile=profile) if rest else ():
-            result = result_of(episode, spec.success_rule)
-            results.append(result)
-            if journal:
-                with journal.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(asdict(result)) + "\n")
-            if on_result:
-                on_result(result)
+    for episode in rollout(envs, policy, rest, sinks=sinks, profile=profile) if rest else ():
+        result = result_of(episode, spec.success_rule)
+        results.append(result)
+        if journal:
+            with journal.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(result)) + "\n")
+        if on_result:
+            on_result(result)
     return Score(success_rule=spec.success_rule, results=results)
 
 
