@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 VISUAL_GROUP = 2
 COLLISION_GROUP = 3
 
-Vector = Sequence[float]
+Vector = Sequence[float] | NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)

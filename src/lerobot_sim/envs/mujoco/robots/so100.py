@@ -21,9 +21,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from .parts import Link, Part, Servo, Vector, add_link, add_material, add_servo, exclude, frame, multiply
+from .parts import (
+    Link,
+    Part,
+    Servo,
+    Vector,
+    add_link,
+    add_material,
+    add_servo,
+    exclude,
+    frame,
+    multiply,
+    set_inertia,
+    turn,
+)
 from .parts import roll_pitch_yaw as rpy
-from .parts import set_inertia, turn
 from .robot import Arm, Robot
 from .so100_shape import draw_so100
 
@@ -36,8 +48,16 @@ SO100_ZEROS = (0.0, 1.8, -1.57079, -0.57079, 0.0, 0.0)
 
 @dataclass(frozen=True, kw_only=True)
 class _Model:
-    """One of the two arms: base mass, centre of mass and inertia, the base's pose, links from base to jaw, and where
-    the drawing frames (SO-100's link frames) lie in the base and in each link."""
+    """One of the two arms.
+
+    Attributes:
+        base: Its mass, centre of mass and inertia.
+        pos: Where the base's frame stands.
+        quat: How it is turned.
+        links: From base to jaw.
+        drawing: Pose of the drawing frame (SO-100's link frame) in the base's and in each link's frame.
+        colour: Of the printed parts.
+    """
 
     base: tuple[float, Vector, Vector]
     pos: Vector

@@ -14,7 +14,8 @@ FIXED_JAW_SLOPE = -0.109
 """Lean of the fixed jaw's inner face in the hand's frame in rad: the jaws are parallel when open by 0.19 rad."""
 MOVING_JAW_SLOPE = -0.077
 TIP = (-0.0155, -0.0925, 0.0)
-"""14 mm from the jaws' ends and 25 mm from the fixed jaw, so that a cube of 35 mm there is clear of it by 7 mm (hand frame, m)."""
+"""Where the tip is in the hand's frame in m: 14 mm from the jaws' ends and 25 mm from the fixed jaw, so that a cube of
+35 mm there is clear of that jaw by 7 mm."""
 
 
 def draw_so100(spec: Any, parts: Sequence[Part]) -> None:
