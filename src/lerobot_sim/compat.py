@@ -119,7 +119,7 @@ REPLACED: Mapping[str, Mapping[str, str]] = {
     "teleop.keyboard_teleop": {"*": "Keyboard teleoperation is not part of this version."},
     "teleop.gamepad_teleop": {"*": "Gamepad teleoperation is not part of this version."},
     "visualization.visualizer": {
-        "*": "Live: gymnasium's render_mode='human' (run_sim.py --mode visualize). Videos: lerobot-sim eval --videos N."
+        "*": "Live: gymnasium's render_mode='human', run_sim.py --mode visualize. Videos: eval --videos N."
     },
     "utils.constants": {"*": "Layout and colours are no settings any more; cameras have a size and a look."},
 }
