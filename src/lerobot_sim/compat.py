@@ -112,7 +112,7 @@ REPLACED: Mapping[str, Mapping[str, str]] = {
         "*": "The three phases are `lerobot-sim run TASK`; from Python: lerobot_sim.training.behavior_cloning.train."
     },
     "datasets.dataset_manager": {
-        "SimDatasetRecorder": "lerobot_sim.datasets.writer.DatasetWriter and `lerobot-sim collect` record LeRobot datasets.",
+        "SimDatasetRecorder": "lerobot_sim.datasets.writer.DatasetWriter and `lerobot-sim collect` record datasets.",
         "*": "`lerobot-sim collect` writes LeRobot datasets directly; LeRobot's own tools push and pull them.",
     },
     "robots.sim_robot_arm": {"*": "The simulated arm's kinematics are in lerobot_sim.envs.arm."},
