@@ -172,13 +172,13 @@ class SimVectorEnv(VectorEnv[Nested, NDArray[Any], NDArray[Any]]):
         infos: dict[str, Any] = {}
         if not mask.any():
             return infos
-        columns = {**step.metrics, "is_success": step.success}
+        columns = {**step.metrics, "is_success": step.success, "end": _END_NAMES[step.end]}
+        everyone = bool(mask.all())
         for name, value in columns.items():
-            infos[name], infos[f"_{name}"] = np.zeros_like(value), mask.copy()
-            infos[name][mask] = value[mask]
-        names = np.full(self.num_envs, None, dtype=object)
-        names[mask] = _END_NAMES[step.end[mask]]
-        infos["end"], infos["_end"] = names, mask.copy()
+            infos[name] = value.copy() if everyone else _masked(value, mask)
+            infos[f"_{name}"] = mask.copy()
+        if not step.end.any():
+            return infos
         explained = [lane for lane in np.flatnonzero(mask & (step.end != 0)) if needs_words(End(int(step.end[lane])))]
         if explained:
             words = np.full(self.num_envs, None, dtype=object)
@@ -250,6 +250,13 @@ class _LaneSeeds:
         seed = self._given[lane]
         assert seed is not None  # the generator has set it
         return seed
+
+
+def _masked(value: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
+    """The rows in `mask`; the others are 0, or None of objects."""
+    result = np.full_like(value, None) if value.dtype == object else np.zeros_like(value)
+    result[mask] = value[mask]
+    return result
 
 
 def _seed_type(seeds: Sequence[int]) -> type[np.integer[Any]]:
