@@ -141,7 +141,7 @@ def test_an_action_that_is_not_finite_ends_the_episode_as_the_policys():
     _, reward, terminated, truncated, info = face.step([np.nan, 0])
     assert (reward, terminated, truncated, info["end"]) == (0.0, False, True, "POLICY")
     assert "not finite" in info["explanation"]
-    with pytest.raises(InputError, match="ended.*POLICY.*reset"):
+    with pytest.raises(InputError, match=r"ended.*POLICY.*reset"):
         face.step([0, 0])
     face.reset(seed=1)
     face.step([0, 0])

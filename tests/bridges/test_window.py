@@ -12,7 +12,6 @@ import gymnasium
 import numpy as np
 import pytest
 
-import lerobot_sim.gym  # registers
 from lerobot_sim.bridges import window as window_module
 from lerobot_sim.bridges.gymnasium_vector import SimVectorEnv
 from lerobot_sim.bridges.to_gymnasium import SimEnv

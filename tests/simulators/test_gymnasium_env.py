@@ -190,12 +190,12 @@ def test_an_old_step_of_four_values_is_named():
 
 @pytest.mark.filterwarnings("ignore")
 def test_an_old_step_is_named_through_gymnasiums_wrappers_too():
-    make = lambda: gymnasium.wrappers.TimeLimit(  # noqa: E731
-        Odd(on_step=lambda self, result: (*result[:2], False, {})), 10
-    )
+    def make():
+        return gymnasium.wrappers.TimeLimit(Odd(on_step=lambda self, result: (*result[:2], False, {})), 10)
+
     env = GymnasiumEnv(make, env_id="test/old", success_key=None, max_steps=10)
     env.reset([0], [1])
-    with pytest.raises(BrokenPromiseError, match="Gym's API before 0.26"):
+    with pytest.raises(BrokenPromiseError, match=r"Gym's API before 0\.26"):
         act(env)
 
 
