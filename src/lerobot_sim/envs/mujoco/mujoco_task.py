@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from lerobot_sim.arrays import Array
 from lerobot_sim.env import Batch
 from lerobot_sim.envs.task_env import Arrays, Task, TaskEnv
-from lerobot_sim.spec import Camera, EnvSpec
+from lerobot_sim.spec import EnvSpec
 
 from .controllers import Controller
 from .model_params import ModelParam
 from .physics import SUBSTEPS, Physics
+from .rendering import KINDS, Renderer
 from .world import World, from_state
 
 _CONTROL, _MEMORY = "control.", "task."
@@ -55,15 +56,17 @@ class MujocoTask:
     ends_on_success: bool = False
 
 
-def make_env(task: MujocoTask, num_envs: int, threads: int = 0) -> TaskEnv:
+def make_env(task: MujocoTask, num_envs: int, threads: int = 0, render_workers: int = 1) -> TaskEnv:
     """The environment of a task.
 
     Args:
         task: What is to be done.
         num_envs: Number of lanes.
         threads: Physics threads; 0 takes as many as there are processors. Results do not depend on it.
+        render_workers: Processes that share the lanes' pictures; they start with the first picture.
     """
     physics = Physics(task.model, num_envs, task.model_params, threads)
+    renderer = Renderer(task.model, task.model_params, render_workers)
 
     def settle(lanes: NDArray[np.int64], drawn: Arrays, _params: Arrays) -> Arrays:
         qpos = drawn.pop("qpos")
@@ -84,11 +87,6 @@ def make_env(task: MujocoTask, num_envs: int, threads: int = 0) -> TaskEnv:
             memory = task.remember(from_state(moved), memory, params)
         return {**moved, **_prefixed(_CONTROL, control), **_prefixed(_MEMORY, memory)}, diverged
 
-    def draw_image(state: Arrays, params: Arrays, name: str, camera: Camera) -> NDArray[Any]:
-        from .rendering import render
-
-        return render(task.model, task.model_params, state, params, name, camera)
-
     return TaskEnv(
         Task(
             spec=task.spec,
@@ -99,8 +97,9 @@ def make_env(task: MujocoTask, num_envs: int, threads: int = 0) -> TaskEnv:
             advance=advance,
             observe=lambda state, params: task.observe(from_state(state), _part(_MEMORY, state), params),
             judge=lambda state, params: task.judge(from_state(state), _part(_MEMORY, state), params),
-            draw_image=draw_image,
-            kinds=("rgb", "depth", "segmentation"),
+            draw_image=renderer.render,
+            close=renderer.close,
+            kinds=tuple(KINDS),
             describe=lambda state, success: task.describe(from_state(state), _part(_MEMORY, state), success),
             ends_on_success=task.ends_on_success,
         ),
