@@ -1,16 +1,17 @@
 """Franka Emika Panda with the Franka Hand.
 
 Sources: Franka's control parameters (frankaemika.github.io/docs/control_parameters.html: Craig's Denavit-Hartenberg
-parameters, joint limits, torque limits); `franka_description` of github.com/frankaemika/franka_ros (hand mounting,
-finger stroke, and masses, centres of mass and inertia as identified by Gaz et al., "Dynamic Identification of the Franka
-Emika Panda Robot With Retrieval of Feasible Parameters Using Penalty-Based Optimization", RA-L 2019); MuJoCo Menagerie's
-`franka_emika_panda` (position gains, armature, joint damping). The Hand's 70 N of continuous grasping force is from
-its data sheet; kp and kv of the fingers are ours: they close in half a second.
+parameters, joint limits, torque limits); `franka_description` of github.com/frankaemika/franka_ros (how the hand is
+mounted, finger stroke, and masses, centres of mass and inertia as identified by Gaz et al., "Dynamic Identification of
+the Franka Emika Panda Robot With Retrieval of Feasible Parameters Using Penalty-Based Optimization", RA-L 2019); MuJoCo
+Menagerie's `franka_emika_panda` (position gains, armature, joint damping). The Hand's 70 N of continuous grasping force
+is from its data sheet; kp and kv of the fingers are ours: they close in half a second.
 
 The arm has gravity compensation, as Franka's controller has: it holds any posture without sagging. The base's axis
 stands at x = y = 0. The hand's frame is the tip's: z along the approach, y from the right finger to the left one.
 
-At `home` the tip is 50 cm out and 20 cm above the table. At `reach` the tip goes from 2 cm to 30 cm above the table with the hand pointing straight down.
+At `home` the tip is 50 cm out and 20 cm above the table. At `reach` the tip goes from 2 cm to 30 cm above the table
+with the hand pointing straight down.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from .panda_shape import draw_panda
-from .parts import Link, Part, Servo, Vector, add_link, add_servo, exclude, rotate, set_inertia, turn
+from .parts import Link, Part, Servo, Vector, add_link, add_servo, couple, exclude, rotate, set_inertia, turn
 from .robot import Arm, Robot
 
 DENAVIT_HARTENBERG = (
@@ -46,6 +47,7 @@ _WRIST = Servo(kp=2000.0, kv=200.0, force=12.0, damping=1.0, armature=0.1)
 _SERVOS = (_SHOULDER, _SHOULDER, _ELBOW, _ELBOW, _WRIST, _WRIST, _WRIST)
 _GRIPPER = Servo(kp=4000.0, kv=400.0, force=70.0, damping=1.0, armature=0.1)
 _FINGER_STROKE = (0.0, 0.04)
+_HOME = (0.0, 0.0459, 0.0, -2.37629, 0.0, 2.42219, 0.7854)
 
 _LIMITS = (
     (-2.8973, 2.8973),
@@ -113,21 +115,10 @@ def _finger_link(name: str, joint: str, quat: Vector) -> Link:
 
 
 def _couple_fingers(spec: Any) -> None:
-    import mujoco
-
     tendon = spec.add_tendon(name="finger_opening")
     tendon.wrap_joint("finger_joint1", 0.5)
     tendon.wrap_joint("finger_joint2", 0.5)
-    equality = spec.add_equality(
-        name="fingers_together",
-        type=mujoco.mjtEq.mjEQ_JOINT,
-        objtype=mujoco.mjtObj.mjOBJ_JOINT,
-        name1="finger_joint1",
-        name2="finger_joint2",
-    )
-    equality.data[:2] = (0.0, 1.0)
-    equality.solref = (0.008, 1.0)
-    equality.solimp = (0.95, 0.99, 0.001, 0.5, 2.0)
+    couple(spec, "fingers_together", "finger_joint1", "finger_joint2")
     add_servo(spec, "gripper", _GRIPPER, _FINGER_STROKE, tendon="finger_opening")
 
 
@@ -135,14 +126,17 @@ def _add(spec: Any) -> None:
     base = spec.worldbody.add_body(name="link0")
     set_inertia(base, *_BASE)
     bodies = [base]
-    for link, servo in zip(_arm_links(), _SERVOS, strict=True):
-        bodies.append(add_link(bodies[-1], link, servo, gravity_compensation=1.0))
+    for link, servo, rest in zip(_arm_links(), _SERVOS, _HOME, strict=True):
+        bodies.append(add_link(bodies[-1], link, servo, rest, gravity_compensation=1.0))
         add_servo(spec, link.joint, servo, link.limits, joint=link.joint)
     hand = bodies[-1].add_body(name="hand", pos=(0, 0, FLANGE), quat=turn((0, 0, 1), HAND_TURN), gravcomp=1.0)
     set_inertia(hand, *_HAND)
     sliding = Servo(kp=0, kv=0, force=0, damping=_GRIPPER.damping, armature=_GRIPPER.armature)
-    left = add_link(hand, _finger_link("left_finger", "finger_joint1", (1, 0, 0, 0)), sliding, "", 1.0)
-    right = add_link(hand, _finger_link("right_finger", "finger_joint2", (0, 0, 0, 1)), sliding, "", 1.0)
+    fingers = (
+        _finger_link("left_finger", "finger_joint1", (1, 0, 0, 0)),
+        _finger_link("right_finger", "finger_joint2", (0, 0, 0, 1)),
+    )
+    left, right = (add_link(hand, finger, sliding, _FINGER_STROKE[1], gravity_compensation=1.0) for finger in fingers)
     _couple_fingers(spec)
     draw_panda(spec, [Part(body, "panda_white") for body in (*bodies, hand, left, right)])
     Part(hand, "").site("tip", (0, 0, TIP_HEIGHT), (1, 0, 0, 0))
@@ -161,12 +155,12 @@ PANDA = Robot(
             actuators=_JOINTS,
             gripper_actuator="gripper",
             gripper_joint="finger_joint1",
-            gripper_open=0.04,
-            gripper_closed=0.0,
+            gripper_open=_FINGER_STROKE[1],
+            gripper_closed=_FINGER_STROKE[0],
             tip="tip",
             fingers=(("right_pad",), ("left_pad",)),
             wrist_camera="wrist",
-            home=(0.0, 0.0459, 0.0, -2.37629, 0.0, 2.42219, 0.7854),
+            home=_HOME,
             reach=(0.3, 0.7),
         ),
     ),

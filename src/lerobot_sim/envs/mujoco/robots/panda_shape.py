@@ -27,8 +27,8 @@ def draw_panda(spec: Any, parts: Sequence[Part]) -> None:
     _link6(parts[6], dark, blue)
     _link7(parts[7], grey, dark)
     _hand(parts[8], dark)
-    _finger(parts[9], "left", dark, rubber)
-    _finger(parts[10], "right", dark, rubber)
+    _finger(parts[9], "left", rubber)
+    _finger(parts[10], "right", rubber)
     parts[8].camera("wrist", (0.075, 0.0, 0.010), (0.018, 0.0, 0.125), (1, 0, 0.4), 70.0)
 
 
@@ -123,7 +123,7 @@ def _hand(part: Part, dark: str) -> None:
     part.touch_box("hand_touch", (0, 0, 0.032), (0.031, 0.102, 0.033))
 
 
-def _finger(part: Part, side: str, dark: str, rubber: str) -> None:
+def _finger(part: Part, side: str, rubber: str) -> None:
     part.box((0, 0.0125, 0.0085), (0.0105, 0.0120, 0.0085))
     part.box((0, 0.0175, 0.0250), (0.0100, 0.0058, 0.0110), quat=turn((1, 0, 0), 0.20))
     part.box((0, 0.0105, 0.0420), (0.0098, 0.0060, 0.0115))

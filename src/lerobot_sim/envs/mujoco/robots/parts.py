@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lerobot_sim.envs.mujoco.library import mj
+
 VISUAL_GROUP = 2
 COLLISION_GROUP = 3
 
@@ -46,15 +48,15 @@ class Link:
 
 @dataclass(frozen=True, kw_only=True)
 class Servo:
-    """A joint's drive: torque = clip(kp (target - q) - kv dq/dt, +-force), in N m/rad, N m s/rad and N m (N/m ... for slides).
+    """A joint's drive: torque = clip(kp (target - q) - kv dq/dt, -force, force); on slides N, m for N m, rad.
 
     Attributes:
-        kp: Stiffness of the position loop.
-        kv: Its damping.
-        force: Greatest torque or force.
-        damping: Viscous friction of the joint.
-        friction: Coulomb friction of the joint.
-        armature: Inertia of motor and gears seen from the joint in kg m^2 (kg for slides).
+        kp: Stiffness of the position loop in N m/rad.
+        kv: Its damping in N m s/rad.
+        force: Greatest torque in N m.
+        damping: Viscous friction of the joint in N m s/rad.
+        friction: Coulomb friction of the joint in N m.
+        armature: Inertia of motor and gears seen from the joint in kg m^2.
     """
 
     kp: float
@@ -65,25 +67,44 @@ class Servo:
     armature: float = 0.0
 
 
-def add_link(parent: Any, link: Link, servo: Servo, prefix: str = "", gravity_compensation: float = 0.0) -> Any:
-    """Adds `link` with its joint to body `parent`; every name gets `prefix`. Returns the new body."""
-    import mujoco
+def add_link(
+    parent: Any, link: Link, servo: Servo, rest: float, *, prefix: str = "", gravity_compensation: float = 0.0
+) -> Any:
+    """Adds `link` with its joint to body `parent`; every name gets `prefix`. Returns the new body.
 
-    unit_of_range = np.rad2deg(1.0) if parent.compiler.degree and not link.slide else 1.0
-
-    body = parent.add_body(name=prefix + link.name, pos=link.pos, quat=unit(link.quat), gravcomp=gravity_compensation)
+    `rest` in rad or m is the joint's position in `qpos0`, where a reset of MuJoCo puts it. The angles are given in the
+    unit that the spec's compiler reads at this moment, so `compiler.degree` must not be changed afterwards.
+    """
+    unit_of_angle = np.rad2deg(1.0) if parent.compiler.degree and not link.slide else 1.0
+    pos, quat = np.asarray(link.pos, dtype=np.float64), unit(link.quat)
+    if link.slide:
+        pos = pos + rotate(quat, rest * np.asarray(link.axis, dtype=np.float64))
+    else:
+        quat = multiply(quat, turn(link.axis, rest))
+    body = parent.add_body(name=prefix + link.name, pos=pos, quat=quat, gravcomp=gravity_compensation)
     set_inertia(body, link.mass, link.com, link.inertia)
     body.add_joint(
         name=prefix + link.joint,
-        type=mujoco.mjtJoint.mjJNT_SLIDE if link.slide else mujoco.mjtJoint.mjJNT_HINGE,
+        type=mj.mjtJoint.mjJNT_SLIDE if link.slide else mj.mjtJoint.mjJNT_HINGE,
         axis=link.axis,
-        range=(link.limits[0] * unit_of_range, link.limits[1] * unit_of_range),
-        limited=mujoco.mjtLimited.mjLIMITED_TRUE,
+        ref=rest * unit_of_angle,
+        springref=rest * unit_of_angle,
+        range=(link.limits[0] * unit_of_angle, link.limits[1] * unit_of_angle),
+        limited=mj.mjtLimited.mjLIMITED_TRUE,
         damping=[servo.damping, 0.0, 0.0],
         frictionloss=servo.friction,
         armature=servo.armature,
     )
     return body
+
+
+def couple(spec: Any, name: str, joint: str, to: str) -> None:
+    """Makes two fingers' joints move alike."""
+    equality = spec.add_equality(name=name, name1=joint, name2=to)
+    equality.type, equality.objtype = mj.mjtEq.mjEQ_JOINT, mj.mjtObj.mjOBJ_JOINT
+    equality.data[:2] = (0.0, 1.0)
+    equality.solref = (0.008, 1.0)
+    equality.solimp = (0.95, 0.99, 0.001, 0.5, 2.0)
 
 
 def set_inertia(body: Any, mass: float, com: Vector, inertia: Vector) -> None:
@@ -98,15 +119,13 @@ def add_servo(
     spec: Any, name: str, servo: Servo, limits: tuple[float, float], joint: str = "", tendon: str = ""
 ) -> None:
     """Adds the position actuator `name` of a joint or a tendon; its ctrl is limited to `limits`."""
-    import mujoco
-
-    kind = mujoco.mjtTrn.mjTRN_TENDON if tendon else mujoco.mjtTrn.mjTRN_JOINT
+    kind = mj.mjtTrn.mjTRN_TENDON if tendon else mj.mjtTrn.mjTRN_JOINT
     actuator = spec.add_actuator(name=name, target=tendon or joint, trntype=kind)
     actuator.set_to_position(kp=servo.kp, kv=servo.kv)
     actuator.ctrlrange = limits
-    actuator.ctrllimited = mujoco.mjtLimited.mjLIMITED_TRUE
+    actuator.ctrllimited = mj.mjtLimited.mjLIMITED_TRUE
     actuator.forcerange = (-servo.force, servo.force)
-    actuator.forcelimited = mujoco.mjtLimited.mjLIMITED_TRUE
+    actuator.forcelimited = mj.mjtLimited.mjLIMITED_TRUE
 
 
 def add_material(spec: Any, name: str, rgb: Vector, *, specular: float = 0.3, shininess: float = 0.3) -> str:
@@ -188,11 +207,9 @@ class Part:
         return geom
 
     def _geom(self, kind: str, pos: Vector, size: Vector, quat: Vector) -> Any:
-        import mujoco
-
         place, orientation = self.place(pos, quat)
         padded = tuple(size) + (0,) * (3 - len(size))
-        kinds = mujoco.mjtGeom
+        kinds = mj.mjtGeom
         return self.body.add_geom(
             type=getattr(kinds, f"mjGEOM_{kind}"), pos=place, size=padded, quat=orientation, mass=0
         )
@@ -252,15 +269,13 @@ def roll_pitch_yaw(roll: float, pitch: float, yaw: float) -> NDArray[np.float64]
 
 def frame(x: Vector, y: Vector) -> NDArray[np.float64]:
     """The quaternion of the frame with axes `x`, `y` (made orthogonal to it) and their cross product."""
-    import mujoco
-
     first = np.asarray(x, dtype=np.float64) / np.linalg.norm(x)
     second = np.asarray(y, dtype=np.float64)
     second = second - (second @ first) * first
     second = second / np.linalg.norm(second)
     matrix = np.stack([first, second, np.cross(first, second)], axis=1)
     quat = np.zeros(4)
-    mujoco.mju_mat2Quat(quat, matrix.ravel())
+    mj.mju_mat2Quat(quat, matrix.ravel())
     return quat
 
 

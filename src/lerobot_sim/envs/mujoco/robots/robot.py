@@ -23,7 +23,8 @@ class Arm:
         fingers: The pads' geoms, one tuple a finger, for contact sensors.
         wrist_camera: Camera on the hand.
         home: Arm joints' positions in rad at the start, hand above the table, pointing down at it.
-        reach: (least, greatest) distance in m from the base's axis at which the hand can point straight down at the table.
+        reach: (least, greatest) distance in m from the base's axis at which the hand can point straight down at the
+            table.
     """
 
     joints: tuple[str, ...]
@@ -42,6 +43,8 @@ class Arm:
 @dataclass(frozen=True, kw_only=True)
 class Robot:
     """A robot.
+
+    The arms' `home` with open grippers is `qpos0`, where a reset of MuJoCo's data puts the robot.
 
     Attributes:
         name: LeRobot's short name, such as "so100".

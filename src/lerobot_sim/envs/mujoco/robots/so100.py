@@ -1,18 +1,18 @@
 """SO-100 and SO-101, the five-jointed printed arms that LeRobot's users build (The Robot Studio).
 
 Sources (github.com/TheRobotStudio/SO-ARM100, commit fda892c): `Simulation/SO100/so100.urdf` (origins, axes, limits,
-masses, centres of mass, inertia), `Simulation/SO101/so101_new_calib.xml` (the same for SO-101, and for both the STS3215
-servo's identified joint damping 0.60, friction 0.052 and armature 0.028, its kv 2.731 and torque limit 2.94 N m).
-kp = 50 is the default of that file and of MuJoCo Menagerie's `trs_so_arm100`. LeRobot limits the gripper's
-servo to half of its torque (`so_follower.py`), and so does this model. The arms have no gravity compensation, as the real
-ones have none: they sag by about half a degree. Shapes are drawn after the printed parts' bounding boxes.
+masses, centres of mass, inertia); `Simulation/SO101/so101_new_calib.xml` (the same for SO-101, and for both the STS3215
+servo's joint damping 0.60, friction 0.052, armature 0.028, kv 2.731 and torque limit 2.94 N m). kp = 50 is the default
+of that file and of MuJoCo Menagerie's `trs_so_arm100`. LeRobot limits the gripper's servo to half of its torque
+(`so_follower.py`), and so does this model. The arms have no gravity compensation, as the real ones have none: they
+sag by about half a degree. Shapes are drawn after the printed parts' bounding boxes.
 
 Joint angles are LeRobot's for both arms: 0 is the middle of each joint's range (upper arm up, forearm and hand
-level), pan is positive to the right, the other arm joints are positive downwards. For SO-100 that moves the URDF's zeros:
-q_urdf = SO100_SIGNS * q + SO100_ZEROS. The base's axis stands at x = y = 0.
+level), pan is positive to the right, the other arm joints are positive downwards. For SO-100 that moves the URDF's
+zeros: q_urdf = SO100_SIGNS * q + SO100_ZEROS. The base's axis stands at x = y = 0.
 
-At `home` the tip is 19 cm out and 8 cm (SO-101: 7.5 cm) above the table. At `reach` the hand points straight down with its
-tip from 1.5 cm to 7 cm above the table; higher up wrist_flex is at its limit, and the hand has to tilt outwards.
+At `home` the tip is 19 cm out and 8 cm (SO-101: 7.5 cm) above the table. At `reach` the hand points straight down
+with its tip from 1.5 cm to 7 cm above the table; higher up wrist_flex is at its limit, and the hand has to tilt.
 """
 
 from __future__ import annotations
@@ -45,6 +45,10 @@ GRIPPER_SERVO = Servo(kp=50.0, kv=2.731, force=1.47, damping=0.60, friction=0.05
 SO100_SIGNS = (-1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
 SO100_ZEROS = (0.0, 1.8, -1.57079, -0.57079, 0.0, 0.0)
 
+_SO100_HOME = (-0.0814, -0.02628, 0.06234, 1.53473, -1.65219)
+_SO101_HOME = (-0.08225, -0.02208, 0.09439, 1.49848, -1.60436)
+_OPEN = 0.9
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Model:
@@ -57,6 +61,7 @@ class _Model:
         links: From base to jaw.
         drawing: Pose of the drawing frame (SO-100's link frame) in the base's and in each link's frame.
         colour: Of the printed parts.
+        home: Arm joints' positions at the start.
     """
 
     base: tuple[float, Vector, Vector]
@@ -65,6 +70,7 @@ class _Model:
     links: tuple[Link, ...]
     drawing: tuple[tuple[Vector, Vector], ...]
     colour: Vector
+    home: tuple[float, ...]
 
 
 _HERE = ((0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0))
@@ -117,6 +123,7 @@ def _so100() -> _Model:
         links=links,
         drawing=(_HERE,) * 7,
         colour=(0.98, 0.40, 0.06),
+        home=_SO100_HOME,
     )
 
 
@@ -176,6 +183,7 @@ def _so101() -> _Model:
         links=links,
         drawing=drawing,
         colour=(1.0, 0.72, 0.05),
+        home=_SO101_HOME,
     )
 
 
@@ -184,9 +192,9 @@ def _add(spec: Any, model: _Model, name: str) -> None:
     base = spec.worldbody.add_body(name="base", pos=model.pos, quat=model.quat)
     set_inertia(base, *model.base)
     bodies = [base]
-    for link in model.links:
+    for link, rest in zip(model.links, (*model.home, _OPEN), strict=True):
         servo = GRIPPER_SERVO if link.joint == "gripper" else SERVO
-        bodies.append(add_link(bodies[-1], link, servo))
+        bodies.append(add_link(bodies[-1], link, servo, rest))
         add_servo(spec, link.joint, servo, link.limits, joint=link.joint)
     parts = [Part(body, printed, *place) for body, place in zip(bodies, model.drawing, strict=True)]
     draw_so100(spec, parts)
@@ -200,7 +208,7 @@ def _arm(home: tuple[float, ...], closed: float, reach: tuple[float, float]) -> 
         actuators=joints,
         gripper_actuator="gripper",
         gripper_joint="gripper",
-        gripper_open=0.9,
+        gripper_open=_OPEN,
         gripper_closed=closed,
         tip="tip",
         fingers=(("fixed_jaw_pad",), ("moving_jaw_pad",)),
@@ -212,13 +220,13 @@ def _arm(home: tuple[float, ...], closed: float, reach: tuple[float, float]) -> 
 
 SO100 = Robot(
     name="so100",
-    arms=(_arm((-0.0814, -0.02628, 0.06234, 1.53473, -1.65219), -0.2, (0.10, 0.24)),),
+    arms=(_arm(_SO100_HOME, -0.2, (0.10, 0.24)),),
     add=partial(_add, model=_so100(), name="so100"),
     source="TheRobotStudio/SO-ARM100 Simulation/SO100/so100.urdf; servo from Simulation/SO101/so101_new_calib.xml",
 )
 SO101 = Robot(
     name="so101",
-    arms=(_arm((-0.08225, -0.02208, 0.09439, 1.49848, -1.60436), -0.1745, (0.10, 0.23)),),
+    arms=(_arm(_SO101_HOME, -0.1745, (0.10, 0.23)),),
     add=partial(_add, model=_so101(), name="so101"),
     source="TheRobotStudio/SO-ARM100 Simulation/SO101/so101_new_calib.xml",
 )
