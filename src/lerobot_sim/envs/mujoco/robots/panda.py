@@ -39,7 +39,7 @@ FLANGE = 0.107
 HAND_TURN = -pi / 4
 FINGER_HEIGHT = 0.0584
 TIP_HEIGHT = 0.1034
-"""From joint 7's frame to the flange, the hand's turn on it, from the hand to the fingers and to the tip, in m and rad."""
+"""From joint 7 to the flange, the hand's turn on it, from the hand to the fingers and to the tip, in m and rad."""
 
 _SHOULDER = Servo(kp=4500.0, kv=450.0, force=87.0, damping=1.0, armature=0.1)
 _ELBOW = Servo(kp=3500.0, kv=350.0, force=87.0, damping=1.0, armature=0.1)
@@ -165,5 +165,5 @@ PANDA = Robot(
         ),
     ),
     add=_add,
-    source="Franka's control parameters; frankaemika/franka_ros franka_description; MuJoCo Menagerie franka_emika_panda",
+    source="Franka's control parameters; frankaemika/franka_ros franka_description; MuJoCo Menagerie's panda",
 )

@@ -32,7 +32,7 @@ def draw_so100(spec: Any, parts: Sequence[Part]) -> None:
     _hand(hand, black, metal)
     _jaw(jaw, metal)
     hand.site("tip", TIP, frame((0, 0, 1), (-1, 0, 0)))
-    hand.camera("wrist", (-0.002, -0.012, 0.070), (-0.006, -0.112, 0.0), (0, 0.2, 1), 62.0)
+    hand.camera("wrist", (-0.012, -0.016, 0.082), (-0.018, -0.112, 0.0), (0, 0.2, 1), 75.0)
 
 
 def _servo(
@@ -71,8 +71,8 @@ def _shoulder(part: Part, black: str, metal: str) -> None:
 def _upper(part: Part, black: str, metal: str) -> None:
     for side in (-1, 1):
         x = 0.0262 * side
-        part.cylinder((x - 0.0032, 0, 0), (x + 0.0032, 0, 0), 0.012)
-        part.cylinder((x + 0.0033 * side, 0, 0), (x + 0.0043 * side, 0, 0), 0.006, material=metal)
+        part.cylinder((x - 0.0035, 0, 0), (x + 0.0035, 0, 0), 0.012)
+        part.cylinder((x + 0.0035 * side, 0, 0), (x + 0.0047 * side, 0, 0), 0.006, material=metal)
         part.box((x, 0.034, 0.0), (0.0032, 0.034, 0.0118))
         part.box((0.0225 * side, 0.082, 0.002), (0.004, 0.022, 0.0135), quat=turn((0, 0, 1), 0.12 * side))
     part.box((0, 0.079, 0.001), (0.020, 0.014, 0.0128))
@@ -87,8 +87,8 @@ def _upper(part: Part, black: str, metal: str) -> None:
 def _lower(part: Part, black: str, metal: str) -> None:
     for side in (-1, 1):
         x = 0.0262 * side
-        part.cylinder((x - 0.0032, 0, 0), (x + 0.0032, 0, 0), 0.012)
-        part.cylinder((x + 0.0033 * side, 0, 0), (x + 0.0043 * side, 0, 0), 0.006, material=metal)
+        part.cylinder((x - 0.0035, 0, 0), (x + 0.0035, 0, 0), 0.012)
+        part.cylinder((x + 0.0035 * side, 0, 0), (x + 0.0047 * side, 0, 0), 0.006, material=metal)
         part.box((x, 0.001, 0.030), (0.0032, 0.0122, 0.030))
     part.box((0, 0.002, 0.062), (0.0275, 0.0132, 0.014))
     part.box((0, 0.0035, 0.088), (0.0215, 0.0145, 0.020))
@@ -101,8 +101,8 @@ def _lower(part: Part, black: str, metal: str) -> None:
 def _wrist(part: Part, black: str, metal: str) -> None:
     for side in (-1, 1):
         x = 0.0262 * side
-        part.cylinder((x - 0.0032, 0, 0), (x + 0.0032, 0, 0), 0.012)
-        part.cylinder((x + 0.0033 * side, 0, 0), (x + 0.0043 * side, 0, 0), 0.006, material=metal)
+        part.cylinder((x - 0.0035, 0, 0), (x + 0.0035, 0, 0), 0.012)
+        part.cylinder((x + 0.0035 * side, 0, 0), (x + 0.0047 * side, 0, 0), 0.006, material=metal)
         part.box((x, -0.012, 0.0), (0.0032, 0.012, 0.0118))
     part.box((0, -0.0255, 0.0), (0.0294, 0.0045, 0.0155))
     part.box((0.004, -0.046, 0.0145), (0.0165, 0.0165, 0.0025))
@@ -122,9 +122,10 @@ def _hand(part: Part, black: str, metal: str) -> None:
     part.box((0.0160, -0.089, 0), (0.0042, 0.0115, 0.0120), quat=turn((0, 0, 1), -0.14))
     part.cylinder((0.0118, -0.1025, -0.0105), (0.0118, -0.1025, 0.0105), 0.0039)
     part.cylinder((-0.0202, -0.0244, 0.0195), (-0.0202, -0.0244, 0.0212), 0.0105, material=metal)
-    part.box((0.0, -0.004, 0.036), (0.0125, 0.003, 0.036))
-    part.box((-0.002, -0.004, 0.070), (0.015, 0.0075, 0.011), material=black)
-    part.cylinder((-0.002, -0.0105, 0.070), (-0.002, -0.0140, 0.0676), 0.0062, material=metal)
+    tilt = turn((1, 0, 0), 0.70)
+    part.box((-0.006, -0.0065, 0.046), (0.0105, 0.0025, 0.030))
+    part.box((-0.012, -0.0085, 0.0800), (0.0165, 0.0040, 0.0165), quat=tilt, material=black)
+    part.cylinder((-0.012, -0.0090, 0.0860), (-0.012, -0.0150, 0.0810), 0.0070, material=black)
     part.touch_box("hand_touch", (-0.001, -0.0205, 0), (0.0295, 0.0205, 0.0225))
     part.touch_box("fixed_jaw_touch", (0.0215, -0.053, 0), (0.006, 0.014, 0.0205), turn((0, 0, 1), -0.10))
     quat = turn((0, 0, 1), FIXED_JAW_SLOPE)
