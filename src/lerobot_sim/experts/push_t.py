@@ -8,8 +8,8 @@ p = b - 0.08 d. The expert wants to move by
 
 and moves so far in one step, but no further than 0.04 m, 0.8 of what an action can do.
 
-The tutorial gives both distances but no law of speed; this one was chosen for what a student learns from it (50
-demonstrations, 5,000 updates, 1,000 held-out episodes, 20 training seeds each):
+The tutorial gives both distances but no law of speed; this one was chosen for what a student learns from it. With 50
+demonstrations, 5,000 updates and 1,000 held-out episodes, over 6 to 20 training seeds and earlier forms of the law:
 
 - A push starts fast. A student blends the two phases where it has seen little, and a push that is weak beside the
   approach leaves a point of rest just out of reach of the block: pushing at a constant 0.6 cost the worst of ten
