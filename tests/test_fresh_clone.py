@@ -42,8 +42,8 @@ def test_plain_pip_is_the_same(clone):
     for line in lines(ROOT / "README.md"):
         if ".venv" not in line or "run push-t" in line:
             continue
-        line = line.replace("python3.12", sys.executable)
-        ran = subprocess.run(line, shell=True, cwd=clone, env=outside(), capture_output=True, text=True)
+        command = line.replace("python3.12", sys.executable)
+        ran = subprocess.run(command, shell=True, cwd=clone, env=outside(), capture_output=True, text=True)
         assert ran.returncode == 0, f"{line}\n{ran.stdout}\n{ran.stderr}"
     listed = subprocess.run([".venv/bin/lerobot-sim", "list"], cwd=clone, capture_output=True, text=True)
     assert "numpy/push-t" in listed.stdout
