@@ -6,7 +6,7 @@ damping, armature and friction identified from the real robot, torque limits, fi
 
 The left arm's base stands at x = -0.469 and works towards +x, the right one's at +0.469 and works towards -x: both
 reach the middle. Names carry the prefix left_ or right_. Arms and hands have gravity compensation: with the identified
-gains the shoulder would sag by 2 degrees, which the real ALOHA shows as a difference between action and state.
+gains shoulder and elbow would sag by a degree at home.
 
 At `home` both tips are 15 cm from the middle and 20 cm above the table. At `reach` the tip goes from 2 cm to 20 cm
 above the table with the hand pointing straight down.
@@ -18,8 +18,9 @@ from math import pi
 from typing import Any
 
 from .aloha_shape import TIP, draw_vx300s
-from .parts import Link, Part, Servo, Vector, add_link, add_servo, couple, exclude, frame, multiply, set_inertia, turn
+from .parts import Link, Part, Servo, add_link, add_servo, couple, exclude, set_inertia
 from .robot import Arm, Robot
+from .rotations import Vector, frame, multiply, turn
 
 BASE_DISTANCE = 0.469
 """From the middle of the table to each base in m."""

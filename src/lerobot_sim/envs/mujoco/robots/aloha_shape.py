@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .parts import Part, add_material, make_pad, turn
+from .parts import Part, add_material, make_pad
+from .rotations import turn
 
 TIP = (0.136, 0.0, 0.0)
 """Where the tip is in the hand's (gripper_link's) frame in m: 14 mm from the fingers' ends."""

@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from .panda_shape import draw_panda
-from .parts import Link, Part, Servo, Vector, add_link, add_servo, couple, exclude, rotate, set_inertia, turn
+from .parts import Link, Part, Servo, add_link, add_servo, couple, exclude, set_inertia
 from .robot import Arm, Robot
+from .rotations import Vector, rotate, turn
 
 DENAVIT_HARTENBERG = (
     (0.0, 0.333, 0.0),

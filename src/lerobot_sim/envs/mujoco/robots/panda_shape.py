@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .parts import Part, add_material, make_pad, turn
+from .parts import Part, add_material, make_pad
+from .rotations import turn
 
 
 def draw_panda(spec: Any, parts: Sequence[Part]) -> None:

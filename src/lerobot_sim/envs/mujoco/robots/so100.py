@@ -21,22 +21,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from .parts import (
-    Link,
-    Part,
-    Servo,
-    Vector,
-    add_link,
-    add_material,
-    add_servo,
-    exclude,
-    frame,
-    multiply,
-    set_inertia,
-    turn,
-)
-from .parts import roll_pitch_yaw as rpy
+from .parts import Link, Part, Servo, add_link, add_material, add_servo, exclude, set_inertia
 from .robot import Arm, Robot
+from .rotations import Vector, frame, multiply, turn
+from .rotations import roll_pitch_yaw as rpy
 from .so100_shape import draw_so100
 
 SERVO = Servo(kp=50.0, kv=2.731, force=2.94, damping=0.60, friction=0.052, armature=0.028)

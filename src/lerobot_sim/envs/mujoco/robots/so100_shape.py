@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .parts import Part, Vector, add_material, frame, make_pad, turn
+from .parts import Part, add_material, make_pad
+from .rotations import Vector, frame, turn
 
 FIXED_JAW_SLOPE = -0.109
 """Lean of the fixed jaw's inner face in the hand's frame in rad: the jaws are parallel when open by 0.19 rad."""
