@@ -12,7 +12,7 @@ from lerobot_sim import rng
 
 from .library import mj
 from .physics import prepared
-from .robots.parts import look_at
+from .robots.rotations import look_at
 from .robots.robot import Robot
 
 TABLE = "table"

@@ -114,9 +114,9 @@ def _link7(part: Part, grey: str, dark: str) -> None:
 
 def _hand(part: Part, dark: str) -> None:
     part.cylinder((0, 0, 0), (0, 0, 0.014), 0.0370, material=dark)
-    part.box((0, 0, 0.034), (0.0300, 0.098, 0.0215))
-    part.cylinder((0, -0.072, 0.0125), (0, -0.072, 0.0555), 0.0316)
-    part.cylinder((0, 0.072, 0.0125), (0, 0.072, 0.0555), 0.0316)
+    part.box((0, 0, 0.034), (0.0300, 0.073, 0.0215))
+    part.cylinder((0, -0.073, 0.0125), (0, -0.073, 0.0555), 0.0300)
+    part.cylinder((0, 0.073, 0.0125), (0, 0.073, 0.0555), 0.0300)
     part.box((0, 0, 0.060), (0.0165, 0.096, 0.0060), material=dark)
     part.box((0.0305, 0, 0.034), (0.0012, 0.022, 0.010), material=dark)
     part.box((0.045, 0, 0.014), (0.020, 0.008, 0.004), material=dark)
