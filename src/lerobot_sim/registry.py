@@ -18,6 +18,7 @@ from .policy import Policy
 from .spec import EnvSpec
 
 ENVIRONMENTS: Mapping[str, str] = {
+    "mujoco/lift": "lerobot_sim.envs.mujoco.tasks.lift:make",
     "numpy/pick-place": "lerobot_sim.envs.pick_place:make",
     "numpy/push-t": "lerobot_sim.envs.push_t:make",
     "numpy/reach": "lerobot_sim.envs.reach:make",
@@ -25,6 +26,7 @@ ENVIRONMENTS: Mapping[str, str] = {
 """id -> "module:factory"; a factory takes num_envs and the task's own keywords."""
 
 EXPERTS: Mapping[str, str] = {
+    "mujoco/lift": "lerobot_sim.experts.mujoco.lift:make",
     "numpy/pick-place": "lerobot_sim.experts.pick_place:make",
     "numpy/push-t": "lerobot_sim.experts.push_t:make",
     "numpy/reach": "lerobot_sim.experts.reach:make",

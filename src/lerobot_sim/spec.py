@@ -132,6 +132,7 @@ class EnvSpec:
             "none" (no success is defined).
         capabilities: What it can do.
         about: One line for people.
+        options: Keywords of the factory that make this environment again, such as the robot.
     """
 
     id: str
@@ -145,6 +146,7 @@ class EnvSpec:
     success_rule: str = "any"
     capabilities: Capabilities = Capabilities()
     about: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9-]+/[A-Za-z0-9._-]+", self.id):

@@ -1,0 +1,50 @@
+"""Things on the table, and the sensors that feel who touches them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .library import mj
+
+_FOUND = 1  # mjCONDATA_FOUND: the first bit of a contact sensor's data
+_NET_FORCE = 3  # one number for all contacts that match
+
+
+def add_box(
+    spec: Any,
+    name: str,
+    half_size: Sequence[float],
+    mass: float,
+    rgba: Sequence[float],
+    friction: float = 1.0,
+) -> None:
+    """A free box; its body, free joint and geom have its name. Sizes in m, mass in kg."""
+    body = spec.worldbody.add_body(name=name, pos=(0.3, 0.0, half_size[2]))
+    body.add_freejoint(name=name)
+    body.add_geom(
+        name=name,
+        type=mj.mjtGeom.mjGEOM_BOX,
+        size=half_size,
+        mass=mass,
+        rgba=rgba,
+        friction=(friction, 0.02, 0.0005),
+        condim=4,
+    )
+
+
+def add_touch(spec: Any, name: str, first: Sequence[str] | str, second: str) -> None:
+    """Contact sensors `name` (or `name.0`, `name.1`, … for several geoms): contacts between geoms, 0 where there is none."""
+    geoms = [first] if isinstance(first, str) else list(first)
+    for number, geom in enumerate(geoms):
+        sensor = spec.add_sensor(
+            name=name if isinstance(first, str) else f"{name}.{number}",
+            type=mj.mjtSensor.mjSENS_CONTACT,
+            objtype=mj.mjtObj.mjOBJ_GEOM,
+            objname=geom,
+            reftype=mj.mjtObj.mjOBJ_GEOM,
+            refname=second,
+        )
+        sensor.intprm[0] = _FOUND
+        sensor.intprm[1] = _NET_FORCE
+        sensor.intprm[2] = 1

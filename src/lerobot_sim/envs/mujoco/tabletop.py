@@ -1,0 +1,146 @@
+"""What the tasks of one arm at a table share: scene with robot and objects, hand's state, grasps, draws of places."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lerobot_sim import rng
+from lerobot_sim.arrays import Array, namespace
+from lerobot_sim.spec import Camera, Feature
+
+from .objects import add_touch
+from .robots.robot import Arm, Robot
+from .scene import new_scene
+from .world import Index, World
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A compiled scene of one robot, and where its parts lie in a World."""
+
+    robot: Robot
+    model: Any
+
+    @cached_property
+    def index(self) -> Index:
+        """Names of the model."""
+        return Index(self.model)
+
+    @property
+    def arm(self) -> Arm:
+        """The robot's first arm."""
+        return self.robot.arms[0]
+
+    @cached_property
+    def joints(self) -> NDArray[np.int64]:
+        """The arm's joints, then the gripper's, in `qpos`."""
+        return self.index.qpos([*self.arm.joints, self.arm.gripper_joint])
+
+    @cached_property
+    def cameras(self) -> dict[str, Camera]:
+        """The front camera and those on the hands."""
+        return {"front": Camera(), **{arm.wrist_camera: Camera() for arm in self.robot.arms}}
+
+    def opening(self, world: World) -> Array:
+        """How far the gripper is open, (n, 1): 0 closed on nothing, 1 open."""
+        arm = self.arm
+        at = int(self.joints[-1])
+        return (world.qpos[:, at : at + 1] - arm.gripper_closed) / (arm.gripper_open - arm.gripper_closed)
+
+    def tip(self, world: World) -> Array:
+        """Point between the finger pads, (n, 3) in m."""
+        return world.site_xpos[:, self.index.site(self.arm.tip)]
+
+    def hand(self, world: World) -> Array:
+        """The hand's rotation matrix, (n, 3, 3): columns x, y (finger to finger) and z (approach)."""
+        xp = namespace(world.qpos)
+        return xp.reshape(world.site_xmat[:, self.index.site(self.arm.tip)], (world.qpos.shape[0], 3, 3))
+
+    def hand_yaw(self, world: World) -> Array:
+        """Turn about +z in rad (n,) of the line from finger to finger."""
+        xp = namespace(world.qpos)
+        hand = self.hand(world)
+        return xp.atan2(hand[:, 1, 1], hand[:, 0, 1])
+
+    def state(self, world: World) -> Array:
+        """`observation.state`: joint positions in rad, gripper's opening, tip's position in m; float32."""
+        xp = namespace(world.qpos)
+        parts = [world.qpos[:, self.joints[:-1]], self.opening(world), self.tip(world)]
+        return xp.astype(xp.concat(parts, axis=1), xp.float32)
+
+    @property
+    def state_feature(self) -> Feature:
+        """What `state` is."""
+        names = (*(f"{joint}.pos" for joint in self.arm.joints), "gripper.pos", "tip.x", "tip.y", "tip.z")
+        return Feature(shape=(len(names),), dtype="float32", unit="rad, share, m", names=names)
+
+    def touches(self, world: World, sensor: str, count: int) -> Array:
+        """Whether any of the contact sensors `sensor.0` … feels something, bool (n,)."""
+        felt = world.sensordata[:, self.index.sensor(f"{sensor}.0")][:, 0] > 0
+        for number in range(1, count):
+            felt = felt | (world.sensordata[:, self.index.sensor(f"{sensor}.{number}")][:, 0] > 0)
+        return felt
+
+    def grasped(self, world: World, name: str) -> Array:
+        """Whether both fingers touch an object, bool (n,)."""
+        first, second = self.arm.fingers
+        one = self.touches(world, f"first_finger.{name}", len(first))
+        return one & self.touches(world, f"second_finger.{name}", len(second))
+
+    def home(self, count: int) -> NDArray[np.float64]:
+        """`qpos` (count, nq) with the arm at home, the gripper open and everything else at its default."""
+        qpos = np.repeat(np.asarray(self.model.qpos0)[None], count, axis=0)
+        qpos[:, self.joints[:-1]] = self.arm.home
+        qpos[:, self.joints[-1]] = self.arm.gripper_open
+        return qpos
+
+    def ctrl(self, qpos: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The command that holds the arm at home with the gripper open, (n, nu)."""
+        ctrl = np.zeros((len(qpos), self.model.nu))
+        ctrl[:, self.index.actuators(self.arm.actuators)] = qpos[:, self.joints[:-1]]
+        ctrl[:, self.index.actuators([self.arm.gripper_actuator])] = self.arm.gripper_open
+        return ctrl
+
+
+def make_bench(robot: Robot, build: Callable[[Any], Sequence[str]]) -> Bench:
+    """Compiles a scene: table, robot, and what `build` adds to the mjSpec.
+
+    Args:
+        robot: Who works at the table.
+        build: Adds things to the mjSpec and names the geoms that fingers may grasp.
+    """
+    spec = new_scene()
+    robot.add(spec)
+    for name in build(spec):
+        for finger, pads in zip(("first_finger", "second_finger"), robot.arms[0].fingers, strict=True):
+            add_touch(spec, f"{finger}.{name}", pads, name)
+    return Bench(robot, spec.compile())
+
+
+def place_on_arc(
+    seeds: NDArray[np.int64], stream: str, attempt: int, radius: tuple[float, float], angle: float
+) -> NDArray[np.float64]:
+    """Points (n, 2) in m before the base: uniform in distance between `radius`, within +-`angle` rad of +x."""
+    share = rng.uniform(seeds, stream, attempt, shape=(2,))
+    distance = radius[0] + (radius[1] - radius[0]) * share[:, 0]
+    turn = angle * (2 * share[:, 1] - 1)
+    return np.stack([distance * np.cos(turn), distance * np.sin(turn)], axis=1)
+
+
+def yaw_quat(yaw: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Quaternions (n, 4), (w, x, y, z), of turns about +z."""
+    zero = np.zeros_like(yaw)
+    return np.stack([np.cos(yaw / 2), zero, zero, np.sin(yaw / 2)], axis=1)
+
+
+def yaw_of(quat: Array) -> Array:
+    """Turn about +z of quaternions (n, 4), in rad (n,)."""
+    xp = namespace(quat)
+    w, x, y, z = (quat[:, i] for i in range(4))
+    return xp.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))

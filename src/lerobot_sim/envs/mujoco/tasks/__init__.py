@@ -1,0 +1,1 @@
+"""MuJoCo tasks, one module each."""

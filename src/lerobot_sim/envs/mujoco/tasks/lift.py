@@ -1,0 +1,144 @@
+"""`mujoco/lift`: pick the cube up and hold it.
+
+A cube of 60 g lies before the arm, turned by up to 45 degrees: 4 cm for the Panda, 3 cm for the SO arms. Success is a
+cube at least 8 cm (SO-100 5, SO-101 4.5) above where it lay, touched by both fingers, and slower than 0.2 m/s; the
+rule asks for it at ten control steps on end (0.4 s). A cube that was flung, or that lies on the hand, does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lerobot_sim import rng
+from lerobot_sim.arrays import Array, namespace
+from lerobot_sim.env import Batch
+from lerobot_sim.envs.task_env import Arrays, TaskEnv
+from lerobot_sim.errors import unknown_name
+from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
+
+from ..controllers import make_controller
+from ..mujoco_task import MujocoTask, make_env
+from ..objects import add_box
+from ..physics import CONTROL_HZ
+from ..robots.catalogue import robot as find_robot
+from ..tabletop import Bench, make_bench, place_on_arc, yaw_of, yaw_quat
+from ..world import World
+
+CUBE = "cube"
+SLOW = 0.2  # m/s
+HELD = 10  # control steps
+TURN = ("hand_to_cube.sin4", "hand_to_cube.cos4")
+"""Of four times the turn from hand to cube about the vertical, so that all of a cube's sides are alike."""
+MASS = 0.06  # kg
+
+
+@dataclass(frozen=True)
+class Size:
+    """What suits a robot: half of the cube's edge, and the height to which it is to be lifted, in m."""
+
+    half_edge: float
+    lifted: float
+
+
+SIZES = {"panda": Size(0.02, 0.08), "so100": Size(0.015, 0.05), "so101": Size(0.015, 0.045)}
+"""The SO arms can point straight down only up to 9 and 7.5 cm above the table."""
+
+
+def _spec(bench: Bench, action: Feature, reward: str) -> EnvSpec:
+    names = (*(f"cube.{axis}" for axis in "xyz"), *(f"tip_to_cube.{axis}" for axis in "xyz"), *TURN, "grasped")
+    return EnvSpec(
+        id="mujoco/lift",
+        version=1,
+        fps=CONTROL_HZ,
+        max_steps=100,
+        observation={
+            STATE: bench.state_feature,
+            ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
+        },
+        action=action,
+        cameras=bench.cameras,
+        success_rule=f"hold({HELD})",
+        options={"robot": bench.robot.name, "reward": reward},
+        about="Pick the cube up and hold it.",
+    )
+
+
+def make(num_envs: int = 1, robot: str = "panda", reward: str = "dense", threads: int = 0) -> TaskEnv:
+    """`num_envs` lanes of `mujoco/lift`.
+
+    Args:
+        num_envs: Number of lanes.
+        robot: "panda", "so100" or "so101".
+        reward: "dense": nearness and height. "sparse": 1 at success.
+        threads: Physics threads, all processors by default.
+    """
+    return make_env(task(robot, reward), num_envs, threads)
+
+
+def task(robot: str = "panda", reward: str = "dense") -> MujocoTask:
+    """The task for a robot."""
+    if robot not in SIZES:
+        raise unknown_name("robot for 'mujoco/lift'", robot, SIZES)
+    edge, lifted = SIZES[robot].half_edge, SIZES[robot].lifted
+
+    def build(spec: Any) -> Sequence[str]:
+        add_box(spec, CUBE, (edge, edge, edge), MASS, (0.85, 0.2, 0.18, 1))
+        return [CUBE]
+
+    bench = make_bench(find_robot(robot), build)
+    controller = make_controller("ee_delta_xyz_yaw", bench.robot, bench.model)
+    cube = bench.index.body(CUBE)
+    place, speed = bench.index.free(CUBE), bench.index.free_dofs(CUBE)
+    low, high = bench.arm.reach
+
+    def draw(seeds: NDArray[np.int64], attempt: int, _params: Arrays) -> tuple[NDArray[np.float64], Arrays]:
+        qpos = bench.home(len(seeds))
+        middle, spread = (low + high) / 2, 0.3 * (high - low)
+        qpos[:, place][:, :2] = place_on_arc(seeds, "lift/place", attempt, (middle - spread, middle + spread), 0.5)
+        qpos[:, place.start + 2] = edge
+        turn = rng.uniform(seeds, "lift/yaw", attempt, low=-np.pi / 4, high=np.pi / 4)
+        qpos[:, place.start + 3 : place.stop] = yaw_quat(turn)
+        return qpos, {}
+
+    def observe(world: World, _memory: Batch, _params: Batch) -> Batch:
+        xp = namespace(world.qpos)
+        at = world.xpos[:, cube]
+        turn = 4 * (yaw_of(world.xquat[:, cube]) - bench.hand_yaw(world))[:, None]
+        held = xp.astype(bench.grasped(world, CUBE), xp.float64)[:, None]
+        around = xp.concat([at, at - bench.tip(world), xp.sin(turn), xp.cos(turn), held], axis=1)
+        return {STATE: bench.state(world), ENVIRONMENT_STATE: xp.astype(around, xp.float32)}
+
+    def judge(world: World, _memory: Batch, _params: Batch) -> tuple[Array, Array, Batch]:
+        xp = namespace(world.qpos)
+        offset = world.xpos[:, cube] - bench.tip(world)
+        away = xp.sqrt(xp.sum(offset * offset, axis=1))
+        height = world.xpos[:, cube, 2] - edge
+        velocity = world.qvel[:, speed][:, :3]
+        quiet = xp.sum(velocity * velocity, axis=1) < SLOW**2
+        success = (height > lifted) & bench.grasped(world, CUBE) & quiet
+        if reward == "sparse":
+            value = xp.astype(success, xp.float32)
+        else:
+            value = xp.astype(0.5 * xp.exp(-10 * away) + 0.5 * xp.clip(height / lifted, 0.0, 1.0), xp.float32)
+        return value, success, {"height": height, "tip_distance": away}
+
+    def describe(world: World, _memory: Batch, success: bool) -> str:
+        height = float(world.xpos[0, cube, 2]) - edge
+        return f"The cube is {height:.3f} m above where it lay{', held' if success else ''}."
+
+    return MujocoTask(
+        spec=_spec(bench, controller.action, reward),
+        model=bench.model,
+        instruction="Pick up the cube.",
+        controller=controller,
+        draw=draw,
+        observe=observe,
+        judge=judge,
+        describe=describe,
+        initial_ctrl=bench.ctrl,
+    )

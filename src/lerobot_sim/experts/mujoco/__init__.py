@@ -1,0 +1,1 @@
+"""Experts of the MuJoCo tasks, one module each."""
