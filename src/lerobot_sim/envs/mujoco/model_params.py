@@ -14,6 +14,9 @@ from lerobot_sim.spec import Param
 Fields: TypeAlias = "dict[str, NDArray[Any]]"
 """MjModel's field, or "opt.<name>" -> (n, *shape of the field), nominal until something writes to it."""
 
+SEEN_ONLY = frozenset({"tex_data"})
+"""Fields that pictures show and physics has no copies of."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelParam:

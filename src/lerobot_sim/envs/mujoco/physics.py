@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .library import batch, mj
-from .model_params import ModelParam, fields_of
+from .model_params import SEEN_ONLY, ModelParam, fields_of
 from .world import FIELDS, to_state
 
 INTEGRATION = "integration"
@@ -45,18 +45,19 @@ class Physics:
     ) -> None:
         threads = min(num_envs, threads or _processors())
         self.model = model
-        self._params = params or {}
+        self._params = {name: param for name, param in (params or {}).items() if set(param.fields) - SEEN_ONLY}
         self.batch = batch.Batch(model, num_envs, threads, persistent=num_envs <= PERSISTENT_LANES)
         self._state = self.batch.state
         self._fields = {name: self.batch.bind(name) for name in FIELDS}
         self._warnings = self.batch.warning
-        names = {name for param in self._params.values() for name in param.fields}
+        names = {name for param in self._params.values() for name in param.fields} - SEEN_ONLY
         self._expanded = {name: self.batch.expand(name) for name in sorted(names)}
 
     def apply(self, lanes: NDArray[np.int64], params: Mapping[str, NDArray[Any]]) -> None:
         """Makes the Params that are fields of the model hold in some lanes, from nominal."""
-        for name, value in fields_of(self.model, self._params, params).items():
-            self._expanded[name][lanes] = value
+        fields = fields_of(self.model, self._params, params)
+        for name, expanded in self._expanded.items():
+            expanded[lanes] = fields[name]
         if any(param.constants for param in self._params.values()):
             self.batch.set_const(ids=lanes)
 

@@ -59,6 +59,7 @@ class Worker:
 
     def __init__(self, backend: str) -> None:
         self.loaded: set[int] = set()
+        self.cpu_s = 0.0
         self._pages = Pages()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
         root = str(Path(__file__).parents[3])
@@ -133,7 +134,9 @@ class Worker:
         line = self.process.stdout.readline()
         if not line.endswith(b"\n"):
             raise self._death()
-        return json.loads(line)
+        answer = json.loads(line)
+        self.cpu_s = answer["cpu_s"]
+        return answer
 
     def _death(self) -> WorkerDiedError:
         try:
@@ -171,12 +174,14 @@ class Pool:
             if not self._models:
                 self.close()
 
-    def close(self) -> None:
-        """Ends the processes; the next picture starts new ones."""
+    def close(self, *, kill: bool = False) -> None:
+        """Ends the processes, amid a picture where `kill` is set; the next picture starts new ones."""
         with self._lock:
             workers, self._workers = self._workers, []
             if self._owner == os.getpid():
                 for worker in workers:
+                    if kill:
+                        worker.process.kill()
                     worker.close()
 
     def draw(
@@ -195,8 +200,13 @@ class Pool:
                 for index, rows in enumerate(shares):
                     out[rows] = self._answer(index, request, jobs[index], out[rows])
             except BaseException:  # answers may be on their way that nobody reads
-                self.close()
+                self.close(kill=True)
                 raise
+
+    def cpu_s(self) -> float:
+        """CPU seconds that the processes running now have used, as of their last pictures."""
+        with self._lock:
+            return sum(worker.cpu_s for worker in self._workers)
 
     def _start(self, count: int) -> None:
         if self._owner != os.getpid():  # forked: those processes answer the parent
@@ -205,7 +215,7 @@ class Pool:
             self._workers.append(first_working(Worker))
 
     def _ask(self, index: int, request: dict[str, Any], inputs: Arrays, out: NDArray[Any]) -> None:
-        """Sends one request, and before it the model where it is not there; whoever reads the answer notices a death."""
+        """Sends one request, and before it the model where it is not there; who reads the answer notices a death."""
         worker, number = self._workers[index], int(request["model"])
         with contextlib.suppress(WorkerDiedError):
             gone = sorted(worker.loaded - self._models.keys())

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import signal
 import sys
+import threading
+import time
 import traceback
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,13 +39,13 @@ def main() -> None:
     context = mj.GLContext(64, 64)
     context.make_current()
     _probe()
-    requests, parent = sys.stdin.buffer, os.getppid()
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     models: dict[int, ModelPictures] = {}
     pages = Pages(sys.argv[1])
     answer: dict[str, Any] = {}
     while True:
-        answers.write(json.dumps(answer).encode() + b"\n")
-        line = _next_line(requests, parent)
+        answers.write(json.dumps({**answer, "cpu_s": time.process_time()}).encode() + b"\n")
+        line = sys.stdin.buffer.readline()
         if not line:
             answers.close()
             os._exit(0)  # the system frees contexts faster, and more surely, than their libraries
@@ -57,13 +58,14 @@ def main() -> None:
             answer = {"error": f"{type(error).__name__}: {error}"}
 
 
-def _next_line(requests: BinaryIO, parent: int) -> bytes:
-    """The next request, b"" where there will be none. A process forked from the parent may hold the pipe open."""
-    if os.name == "posix":
-        while not select.select([requests], [], [], _LOOK_FOR_PARENT_S)[0]:
-            if os.getppid() != parent:
-                return b""
-    return requests.readline()
+def _end_with(parent: int) -> None:
+    """Ends this process once `parent` is gone.
+
+    Its pipe says so, too, but not amid many pictures, nor where a process forked from the parent holds it open.
+    """
+    while os.getppid() == parent:
+        time.sleep(_LOOK_FOR_PARENT_S)
+    os._exit(0)
 
 
 def _serve(models: dict[int, ModelPictures], pages: Pages, request: dict[str, Any]) -> dict[str, Any]:
