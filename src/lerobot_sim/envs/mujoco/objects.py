@@ -34,7 +34,7 @@ def add_box(
 
 
 def add_touch(spec: Any, name: str, first: Sequence[str] | str, second: str) -> None:
-    """Contact sensors `name` (or `name.0`, `name.1`, … for several geoms): contacts between geoms, 0 where there is none."""
+    """Contact sensors `name` (`name.0`, `name.1`, … for several geoms): contacts with geom `second`, 0 for none."""
     geoms = [first] if isinstance(first, str) else list(first)
     for number, geom in enumerate(geoms):
         sensor = spec.add_sensor(

@@ -17,17 +17,16 @@ from numpy.typing import NDArray
 from lerobot_sim import rng
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
+from lerobot_sim.envs.mujoco.controllers import make_controller
+from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
+from lerobot_sim.envs.mujoco.objects import add_box
+from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
+from lerobot_sim.envs.mujoco.robots.catalogue import robot as find_robot
+from lerobot_sim.envs.mujoco.tabletop import Bench, make_bench, place_on_arc, yaw_of, yaw_quat
+from lerobot_sim.envs.mujoco.world import World
 from lerobot_sim.envs.task_env import Arrays, TaskEnv
 from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
-
-from ..controllers import make_controller
-from ..mujoco_task import MujocoTask, make_env
-from ..objects import add_box
-from ..physics import CONTROL_HZ
-from ..robots.catalogue import robot as find_robot
-from ..tabletop import Bench, make_bench, place_on_arc, yaw_of, yaw_quat
-from ..world import World
 
 CUBE = "cube"
 SLOW = 0.2  # m/s
