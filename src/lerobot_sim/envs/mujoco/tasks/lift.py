@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lerobot_sim import rng
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
-from lerobot_sim.envs.mujoco.controllers import make_controller
+from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_box
 from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
@@ -29,6 +29,7 @@ from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 CUBE = "cube"
+CONTROLLER = "ee_delta_xyz_yaw"
 SLOW = 0.2  # m/s
 HELD = 10  # control steps
 TURN = ("hand_to_cube.sin4", "hand_to_cube.cos4")
@@ -48,7 +49,7 @@ SIZES = {"panda": Size(0.02, 0.08), "so100": Size(0.015, 0.05), "so101": Size(0.
 """The SO arms can point straight down only up to 9 and 7.5 cm above the table."""
 
 
-def _spec(bench: Bench, action: Feature, reward: str) -> EnvSpec:
+def _spec(bench: Bench, control: Controller, reward: str) -> EnvSpec:
     names = (*(f"cube.{axis}" for axis in "xyz"), *(f"tip_to_cube.{axis}" for axis in "xyz"), *TURN, "grasped")
     return EnvSpec(
         id="mujoco/lift",
@@ -59,27 +60,34 @@ def _spec(bench: Bench, action: Feature, reward: str) -> EnvSpec:
             STATE: bench.state_feature,
             ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
         },
-        action=action,
+        action=control.action,
         cameras=bench.cameras,
         success_rule=f"hold({HELD})",
-        options={"robot": bench.robot.name, "reward": reward},
+        options={"robot": bench.robot.name, "reward": reward, "controller": control.name},
         about="Pick the cube up and hold it.",
     )
 
 
-def make(num_envs: int = 1, robot: str = "panda", reward: str = "dense", threads: int = 0) -> TaskEnv:
+def make(
+    num_envs: int = 1,
+    robot: str = "panda",
+    reward: str = "dense",
+    controller: str = CONTROLLER,
+    threads: int = 0,
+) -> TaskEnv:
     """`num_envs` lanes of `mujoco/lift`.
 
     Args:
         num_envs: Number of lanes.
         robot: "panda", "so100" or "so101".
         reward: "dense": nearness and height. "sparse": 1 at success.
+        controller: What an action means; the expert needs the default.
         threads: Physics threads, all processors by default.
     """
-    return make_env(task(robot, reward), num_envs, threads)
+    return make_env(task(robot, reward, controller), num_envs, threads)
 
 
-def task(robot: str = "panda", reward: str = "dense") -> MujocoTask:
+def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER) -> MujocoTask:
     """The task for a robot."""
     if robot not in SIZES:
         raise unknown_name("robot for 'mujoco/lift'", robot, SIZES)
@@ -90,7 +98,7 @@ def task(robot: str = "panda", reward: str = "dense") -> MujocoTask:
         return [CUBE]
 
     bench = make_bench(find_robot(robot), build)
-    controller = make_controller("ee_delta_xyz_yaw", bench.robot, bench.model)
+    control = make_controller(controller, bench.robot, bench.model)
     cube = bench.index.body(CUBE)
     place, speed = bench.index.free(CUBE), bench.index.free_dofs(CUBE)
     low, high = bench.arm.reach
@@ -131,10 +139,10 @@ def task(robot: str = "panda", reward: str = "dense") -> MujocoTask:
         return f"The cube is {height:.3f} m above where it lay{', held' if success else ''}."
 
     return MujocoTask(
-        spec=_spec(bench, controller.action, reward),
+        spec=_spec(bench, control, reward),
         model=bench.model,
         instruction="Pick up the cube.",
-        controller=controller,
+        controller=control,
         draw=draw,
         observe=observe,
         judge=judge,
