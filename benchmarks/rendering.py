@@ -94,7 +94,9 @@ def looks_of(name: str, repeats: int) -> list[Row]:
     cameras = {look: Camera(height=SIZE, width=SIZE, look=look) for look in REACH}
     cameras["depth"] = Camera(height=SIZE, width=SIZE, kind="depth")
     pictures = {look: drawing.render(state, {}, "front", camera) for look, camera in cameras.items()}
-    draw = {look: (lambda camera=camera: drawing.render(state, {}, "front", camera)) for look, camera in cameras.items()}
+    draw = {
+        look: (lambda camera=camera: drawing.render(state, {}, "front", camera)) for look, camera in cameras.items()
+    }
     cpu, _wall = in_turns(draw, repeats)
     drawing.close()
     geoms = int((model.geom_group < 3).sum())
@@ -138,14 +140,22 @@ def processes(repeats: int) -> list[Row]:
     )
     here = in_process(model, state[INTEGRATION], repeats)
     rows.append(
-        less_is_better("one picture, draft, by a render process", "ms CPU", 1e3 * cpu["one"] / lanes, 1e3 * here, "in process")
+        less_is_better(
+            "one picture, draft, by a render process", "ms CPU", 1e3 * cpu["one"] / lanes, 1e3 * here, "in process"
+        )
     )
     one.close()
     two.close()
     since = time.perf_counter()
     one = Renderer(model)
     one.render({INTEGRATION: state[INTEGRATION][:1]}, {}, "front", camera)
-    rows.append(Row(what="first picture, with the start of its process", unit="ms wall", ours=1e3 * (time.perf_counter() - since)))
+    rows.append(
+        Row(
+            what="first picture, with the start of its process",
+            unit="ms wall",
+            ours=1e3 * (time.perf_counter() - since),
+        )
+    )
     one.close()
     return rows
 

@@ -1,5 +1,6 @@
 """Pictures of MuJoCo lanes: what they show, that they are a function of the state, and that no process is left."""
 
+import ctypes.util
 import os
 import signal
 import subprocess
@@ -451,13 +452,25 @@ def test_a_machine_without_opengl_hears_what_to_install():
         assert words in said
 
 
+@pytest.mark.parametrize(("wanted", "words"), [("osmesa", "install OSMesa"), ("vulkan", "set egl or osmesa or glfw")])
+def test_mujoco_gl_that_mujoco_cannot_load_is_explained(wanted, words):
+    if ctypes.util.find_library("OSMesa") and wanted == "osmesa":
+        pytest.skip("OSMesa is here")
+    code = "import lerobot_sim.envs.mujoco.library"
+    said = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "MUJOCO_GL": wanted}, capture_output=True, text=True
+    )
+    assert said.returncode == 1
+    assert words in said.stderr.strip().rsplit("\n", 1)[-1]
+
+
 def resident_kb(pid):
     line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1])
 
 
 def grown_kb(model, rounds):
-    """Growth of both processes over rounds of: new textures, three looks and kinds, other sizes, a model come and gone."""
+    """Growth of both processes over rounds of new textures, looks, kinds, sizes, and models that come and go."""
     drawing = Renderer(model, {"paint": PAINT})
     state, random = lanes(model, 2), np.random.default_rng(0)
 

@@ -5,5 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-mj: Any = import_module("mujoco")
+from .render_backend import explained
+
+try:
+    mj: Any = import_module("mujoco")  # which loads the OpenGL that MUJOCO_GL names
+except Exception as error:
+    raise explained(error) from error
 batch: Any = import_module("mujoco.batch")

@@ -79,6 +79,16 @@ def first_working(start: Callable[[str], Started]) -> Started:
     raise NoRenderingError(f"Pictures need OpenGL without a window. {what} not work here:{''.join(reasons)}")
 
 
+def explained(error: Exception) -> Exception:
+    """What to say where MuJoCo itself could not be imported: `MUJOCO_GL` may name what this machine has not."""
+    wanted = os.environ.get("MUJOCO_GL", "").lower().strip()
+    if wanted in (*_AUTOMATIC, *_OFF):
+        return error
+    (backend,) = candidates()
+    reason = f"MuJoCo cannot be imported with MUJOCO_GL={wanted} ({error})."
+    return NoRenderingError(f"{reason} Unset it, or {_MENDING[backend]}.")
+
+
 def environment(backend: str) -> dict[str, str]:
     """Environment variables of a process that renders with `backend`."""
     variables = {name: value for name, value in os.environ.items() if name != "PYOPENGL_PLATFORM"}

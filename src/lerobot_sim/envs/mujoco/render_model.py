@@ -18,16 +18,25 @@ _DRAWN = int(mj.mjtCatBit.mjCAT_STATIC | mj.mjtCatBit.mjCAT_DYNAMIC)  # no decor
 
 
 class _Quality(NamedTuple):
-    """What is fixed when an OpenGL context is made: shadow map's side, 0 for none, and samples a pixel."""
+    """What is fixed when an OpenGL context is made.
+
+    Attributes:
+        shadow: Side of the shadow map, 0 for no shadows.
+        samples: Samples a pixel.
+        slices: Sides of the prism that stands for a round thing; with 20 it is 1.2% of its radius too thin at most.
+        stacks: Rings of the polyhedron that stands for a ball.
+    """
 
     shadow: int
     samples: int
+    slices: int
+    stacks: int
 
 
 QUALITY: dict[Look, _Quality] = {
-    "draft": _Quality(0, 0),
-    "standard": _Quality(1024, 4),
-    "full": _Quality(4096, 8),
+    "draft": _Quality(0, 0, 20, 10),
+    "standard": _Quality(1024, 4, 20, 10),
+    "full": _Quality(4096, 8, 28, 16),
 }
 
 
@@ -88,7 +97,9 @@ class ModelPictures:
     def _context(self, look: Look, camera: Camera) -> Any:
         if look not in self._contexts:
             vis = self._model.vis
-            vis.quality.shadowsize, vis.quality.offsamples = QUALITY[look]
+            quality = QUALITY[look]
+            vis.quality.shadowsize, vis.quality.offsamples = quality.shadow, quality.samples
+            vis.quality.numslices, vis.quality.numstacks = quality.slices, quality.stacks
             vis.global_.offwidth, vis.global_.offheight = camera.width, camera.height
             context = mj.MjrContext(self._model, mj.mjtFontScale.mjFONTSCALE_50)
             context.readDepthMap = mj.mjtDepthMap.mjDEPTH_ZEROFAR  # keeps the precision of what is far

@@ -1,10 +1,10 @@
 """Pictures of MuJoCo lanes: rgb, depth and segmentation, in three looks, at any size, from their state alone.
 
-| look | shadow map | samples a pixel |
-|---|---|---|
-| draft | none | 1 |
-| standard | 1024 | 4 |
-| full | 4096 | 8 (MuJoCo's defaults) |
+| look | shadow map | samples a pixel | sides of a cylinder |
+|---|---|---|---|
+| draft | none | 1 | 20 |
+| standard | 1024 | 4 | 20 |
+| full (MuJoCo's defaults) | 4096 | 8 | 28 |
 
 OpenGL gives fewer samples where it has no more: Mesa's software rasteriser has four.
 """

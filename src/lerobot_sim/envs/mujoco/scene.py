@@ -12,8 +12,8 @@ from lerobot_sim import rng
 
 from .library import mj
 from .physics import prepared
-from .robots.rotations import look_at
 from .robots.robot import Robot
+from .robots.rotations import look_at
 
 TABLE = "table"
 """The geom that things lie on: the plane z = 0."""
