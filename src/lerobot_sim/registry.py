@@ -19,6 +19,8 @@ from .spec import EnvSpec
 
 ENVIRONMENTS: Mapping[str, str] = {
     "mujoco/lift": "lerobot_sim.envs.mujoco.tasks.lift:make",
+    "mujoco/pick-place": "lerobot_sim.envs.mujoco.tasks.pick_place:make",
+    "mujoco/reach": "lerobot_sim.envs.mujoco.tasks.reach:make",
     "numpy/pick-place": "lerobot_sim.envs.pick_place:make",
     "numpy/push-t": "lerobot_sim.envs.push_t:make",
     "numpy/reach": "lerobot_sim.envs.reach:make",
@@ -27,6 +29,8 @@ ENVIRONMENTS: Mapping[str, str] = {
 
 EXPERTS: Mapping[str, str] = {
     "mujoco/lift": "lerobot_sim.experts.mujoco.lift:make",
+    "mujoco/pick-place": "lerobot_sim.experts.mujoco.pick_place:make",
+    "mujoco/reach": "lerobot_sim.experts.mujoco.reach:make",
     "numpy/pick-place": "lerobot_sim.experts.pick_place:make",
     "numpy/push-t": "lerobot_sim.experts.push_t:make",
     "numpy/reach": "lerobot_sim.experts.reach:make",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from .library import mj
 
 _FOUND = 1  # mjCONDATA_FOUND: the first bit of a contact sensor's data
@@ -48,3 +50,16 @@ def add_touch(spec: Any, name: str, first: Sequence[str] | str, second: str) -> 
         sensor.intprm[0] = _FOUND
         sensor.intprm[1] = _NET_FORCE
         sensor.intprm[2] = 1
+
+
+def add_marker(spec: Any, name: str, radius: float, rgba: Sequence[float], flat: bool = False) -> None:
+    """What is seen and not felt: a ball in the air, or a disc on the table where `flat`; sizes in m.
+
+    Its place is a part of `qpos`: slides `name.x`, `name.y` and, of a ball, `name.z`, which nothing moves.
+    """
+    body = spec.worldbody.add_body(name=name, gravcomp=1.0)
+    for axis, direction in zip("xy" if flat else "xyz", np.eye(3), strict=False):
+        body.add_joint(name=f"{name}.{axis}", type=mj.mjtJoint.mjJNT_SLIDE, axis=direction, damping=1.0)
+    shape = mj.mjtGeom.mjGEOM_CYLINDER if flat else mj.mjtGeom.mjGEOM_SPHERE
+    geom = body.add_geom(name=name, type=shape, size=(radius, 0.0005, 0.0), mass=0.01, rgba=rgba)
+    geom.contype = geom.conaffinity = 0

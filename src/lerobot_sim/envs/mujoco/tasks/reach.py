@@ -1,0 +1,143 @@
+"""`mujoco/reach`: bring the tip to a point and hold it there.
+
+A ball in the air marks the point: before the Panda 8 to 40 cm above the table, before the SO arms 3 to 12 cm. Success
+is a tip within 1.5 cm of it; the rule asks for it at ten control steps on end (0.4 s), for swinging past a point is
+not reaching it. The gripper stays open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lerobot_sim import rng
+from lerobot_sim.arrays import Array, namespace
+from lerobot_sim.env import Batch
+from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
+from lerobot_sim.envs.mujoco.objects import add_marker
+from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
+from lerobot_sim.envs.mujoco.robots.catalogue import robot as find_robot
+from lerobot_sim.envs.mujoco.tabletop import Bench, make_bench, place_on_arc
+from lerobot_sim.envs.mujoco.world import World
+from lerobot_sim.envs.task_env import Arrays, TaskEnv
+from lerobot_sim.errors import unknown_name
+from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
+
+TARGET = "target"
+CONTROLLER = "ee_delta_xyz"
+NEAR = 0.015  # m
+HELD = 10  # control steps
+ANGLE = 0.6  # rad to either side of +x
+
+
+@dataclass(frozen=True)
+class Room:
+    """Where a robot's targets are: least and greatest distance from the base's axis, and height, in m."""
+
+    radius: tuple[float, float]
+    height: tuple[float, float]
+
+
+ROOMS = {
+    "panda": Room((0.35, 0.65), (0.08, 0.40)),
+    "so100": Room((0.13, 0.23), (0.03, 0.12)),
+    "so101": Room((0.13, 0.22), (0.03, 0.12)),
+}
+
+
+def _spec(bench: Bench, control: Controller, reward: str) -> EnvSpec:
+    names = (*(f"target.{axis}" for axis in "xyz"), *(f"tip_to_target.{axis}" for axis in "xyz"))
+    return EnvSpec(
+        id="mujoco/reach",
+        version=1,
+        fps=CONTROL_HZ,
+        max_steps=75,
+        observation={
+            STATE: bench.state_feature,
+            ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
+        },
+        action=control.action,
+        cameras=bench.cameras,
+        success_rule=f"hold({HELD})",
+        options={"robot": bench.robot.name, "reward": reward, "controller": control.name},
+        about="Bring the tip of the hand to a point and hold it there.",
+    )
+
+
+def make(
+    num_envs: int = 1,
+    robot: str = "panda",
+    reward: str = "dense",
+    controller: str = CONTROLLER,
+    threads: int = 0,
+) -> TaskEnv:
+    """`num_envs` lanes of `mujoco/reach`.
+
+    Args:
+        num_envs: Number of lanes.
+        robot: "panda", "so100" or "so101".
+        reward: "dense": nearness. "sparse": 1 at success.
+        controller: What an action means; the expert needs the default. The gripper is no part of it.
+        threads: Physics threads, all processors by default.
+    """
+    return make_env(task(robot, reward, controller), num_envs, threads)
+
+
+def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER) -> MujocoTask:
+    """The task for a robot."""
+    if robot not in ROOMS:
+        raise unknown_name("robot for 'mujoco/reach'", robot, ROOMS)
+    if reward not in ("dense", "sparse"):
+        raise unknown_name("reward of 'mujoco/reach'", reward, ("dense", "sparse"))
+    room = ROOMS[robot]
+
+    def build(spec: Any) -> Sequence[str]:
+        add_marker(spec, TARGET, 0.012, (0.85, 0.15, 0.15, 0.8))
+        return []
+
+    bench = make_bench(find_robot(robot), build)
+    control = make_controller(controller, bench.robot, bench.model, gripper="none")
+    target = bench.index.body(TARGET)
+    place = bench.index.qpos([f"{TARGET}.{axis}" for axis in "xyz"])
+
+    def draw(seeds: NDArray[np.int64], attempt: int, _params: Arrays) -> tuple[NDArray[np.float64], Arrays]:
+        qpos = bench.home(len(seeds))
+        qpos[:, place[:2]] = place_on_arc(seeds, "reach/place", attempt, room.radius, ANGLE)
+        low, high = room.height
+        qpos[:, place[2]] = rng.uniform(seeds, "reach/height", attempt, low=low, high=high)
+        return qpos, {}
+
+    def observe(world: World, _memory: Batch, _params: Batch) -> Batch:
+        xp = namespace(world.qpos)
+        at = world.xpos[:, target]
+        around = xp.concat([at, at - bench.tip(world)], axis=1)
+        return {STATE: bench.state(world), ENVIRONMENT_STATE: xp.astype(around, xp.float32)}
+
+    def judge(world: World, _memory: Batch, _params: Batch) -> tuple[Array, Array, Batch]:
+        xp = namespace(world.qpos)
+        offset = world.xpos[:, target] - bench.tip(world)
+        away = xp.sqrt(xp.sum(offset * offset, axis=1))
+        success = away < NEAR
+        value = xp.astype(success, xp.float32) if reward == "sparse" else xp.astype(xp.exp(-10 * away), xp.float32)
+        return value, success, {"distance": away}
+
+    def describe(world: World, _memory: Batch, success: bool) -> str:
+        offset = np.asarray(world.xpos)[0, target] - np.asarray(bench.tip(world))[0]
+        return f"The tip is {np.linalg.norm(offset):.3f} m from the target{', near enough' if success else ''}."
+
+    return MujocoTask(
+        spec=_spec(bench, control, reward),
+        model=bench.model,
+        instruction="Move the hand to the red ball.",
+        controller=control,
+        draw=draw,
+        observe=observe,
+        judge=judge,
+        describe=describe,
+        initial_ctrl=bench.ctrl,
+    )
