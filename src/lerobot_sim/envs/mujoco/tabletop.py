@@ -16,7 +16,7 @@ from lerobot_sim.spec import Camera, Feature
 
 from .objects import add_touch
 from .robots.robot import Arm, Robot
-from .scene import new_scene
+from .scene import scene_with
 from .world import Index, World
 
 
@@ -93,6 +93,12 @@ class Bench:
         one = self.touches(world, f"first_finger.{name}", len(first))
         return one & self.touches(world, f"second_finger.{name}", len(second))
 
+    def touched(self, world: World, name: str) -> Array:
+        """Whether a finger touches an object, bool (n,)."""
+        first, second = self.arm.fingers
+        one = self.touches(world, f"first_finger.{name}", len(first))
+        return one | self.touches(world, f"second_finger.{name}", len(second))
+
     def home(self, count: int) -> NDArray[np.float64]:
         """`qpos` (count, nq) with the arm at home, the gripper open and everything else at its default."""
         qpos = np.repeat(np.asarray(self.model.qpos0)[None], count, axis=0)
@@ -115,8 +121,7 @@ def make_bench(robot: Robot, build: Callable[[Any], Sequence[str]]) -> Bench:
         robot: Who works at the table.
         build: Adds things to the mjSpec and names the geoms that fingers may grasp.
     """
-    spec = new_scene()
-    robot.add(spec)
+    spec = scene_with(robot)
     for name in build(spec):
         for finger, pads in zip(("first_finger", "second_finger"), robot.arms[0].fingers, strict=True):
             add_touch(spec, f"{finger}.{name}", pads, name)
