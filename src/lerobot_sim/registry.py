@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from .env import Env
@@ -21,6 +23,7 @@ ENVIRONMENTS: Mapping[str, str] = {
     "mujoco/lift": "lerobot_sim.envs.mujoco.tasks.lift:make",
     "mujoco/pick-place": "lerobot_sim.envs.mujoco.tasks.pick_place:make",
     "mujoco/reach": "lerobot_sim.envs.mujoco.tasks.reach:make",
+    "mujoco/stack": "lerobot_sim.envs.mujoco.tasks.stack:make",
     "numpy/pick-place": "lerobot_sim.envs.pick_place:make",
     "numpy/push-t": "lerobot_sim.envs.push_t:make",
     "numpy/reach": "lerobot_sim.envs.reach:make",
@@ -31,6 +34,7 @@ EXPERTS: Mapping[str, str] = {
     "mujoco/lift": "lerobot_sim.experts.mujoco.lift:make",
     "mujoco/pick-place": "lerobot_sim.experts.mujoco.pick_place:make",
     "mujoco/reach": "lerobot_sim.experts.mujoco.reach:make",
+    "mujoco/stack": "lerobot_sim.experts.mujoco.stack:make",
     "numpy/pick-place": "lerobot_sim.experts.pick_place:make",
     "numpy/push-t": "lerobot_sim.experts.push_t:make",
     "numpy/reach": "lerobot_sim.experts.reach:make",
@@ -42,6 +46,11 @@ POLICIES: Mapping[str, str] = {
     "random": "lerobot_sim.policies.random:make",
 }
 """Name -> "module:factory" of policies for any environment; a factory takes the EnvSpec and keywords."""
+
+_ANY_MODEL = "lerobot_sim.envs.mujoco.any_model:from_mjcf"
+
+FILES: Mapping[str, str] = dict.fromkeys((".json", ".mjb", ".toml", ".urdf", ".xml"), _ANY_MODEL)
+"""Ending of a file that describes an environment -> "module:factory"; a factory takes the path, then keywords."""
 
 
 def environments() -> list[str]:
@@ -58,12 +67,14 @@ def policies(env_id: str | None = None) -> list[str]:
 
 
 def resolve(name: str) -> str:
-    """The id for a full or a bare name: "push-t" is taken where one family has it.
+    """The id for a full or a bare name: "push-t" is taken where one family has it. A file's path stays as it is.
 
     Raises:
         UnknownNameError: No such environment; the nearest are named.
         InputError: Several families have it; they are listed.
     """
+    if Path(name).suffix in FILES:
+        return name
     ids = environments()
     if name in ids:
         return name
@@ -80,7 +91,7 @@ def make(name: str, num_envs: int = 1, **options: Any) -> Env:
     """Makes an environment.
 
     Args:
-        name: Its id, or the bare task name where one family has it.
+        name: Its id, the bare task name where one family has it, or the path of a file that describes it (`FILES`).
         num_envs: Number of lanes.
         options: The task's own keywords.
     """
@@ -130,6 +141,9 @@ def make_policy(name: str, spec: EnvSpec, **options: Any) -> Policy:
 
 
 def _factory(env_id: str) -> Callable[..., Env]:
+    suffix = Path(env_id).suffix
+    if suffix in FILES:
+        return partial(_load(FILES[suffix]), env_id)
     ours = env_id in ENVIRONMENTS
     return _load(ENVIRONMENTS[env_id]) if ours else _load_plug_in("lerobot_sim.envs", env_id)
 
