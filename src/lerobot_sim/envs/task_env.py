@@ -38,7 +38,7 @@ class Task:
 
     Attributes:
         spec: The environment's.
-        instruction: The task in words, or a function of one lane's Params.
+        instruction: The task in words, or a function of one lane's state (empty before the first reset) and Params.
         draw: (seeds, attempt, params) -> state at the start; a start that succeeds is drawn again with
             the next attempt.
         advance: (state, action, params, live) -> (next state, diverged bool (n,) or None); the action is finite,
@@ -55,7 +55,7 @@ class Task:
     """
 
     spec: EnvSpec
-    instruction: str | Callable[[Arrays], str]
+    instruction: str | Callable[[Arrays, Arrays], str]
     draw: Callable[[NDArray[np.int64], int, Arrays], Arrays]
     advance: Callable[[Arrays, NDArray[np.float64], Arrays, NDArray[np.bool_]], tuple[Arrays, NDArray[np.bool_] | None]]
     observe: Callable[[Arrays, Arrays], Batch]
@@ -85,6 +85,7 @@ class TaskEnv:
         self._observation: Batch = {}
         self._success: NDArray[np.bool_] = np.zeros(num_envs, np.bool_)
         self._metrics: Arrays = {}
+        self._words: list[str] = []
         self._low = np.asarray(task.spec.action.low, np.float64)
         self._high = np.asarray(task.spec.action.high, np.float64)
 
@@ -101,7 +102,10 @@ class TaskEnv:
         words = self._task.instruction
         if isinstance(words, str):
             return [words] * self._num_envs
-        return [words(_taken(self._params, np.array([lane]))) for lane in range(self._num_envs)]
+        if not self._words:
+            rows = np.arange(self._num_envs)[:, None]
+            self._words = [words(_taken(self._state, row), _taken(self._params, row)) for row in rows]
+        return self._words
 
     def reset(self, lanes: Array, seeds: Array, params: Mapping[str, Array] | None = None) -> Batch:
         lanes = check_lanes(self._num_envs, lanes)
@@ -116,6 +120,7 @@ class TaskEnv:
             }
         _scatter(self._state, lanes, state)
         _scatter(self._params, lanes, values)
+        self._words = []
         self._t[lanes] = 0
         self._end[lanes] = End.RUNNING
         self._look()
@@ -149,6 +154,7 @@ class TaskEnv:
     def set_params(self, lanes: Array, values: Mapping[str, Array]) -> None:
         lanes = check_lanes(self._num_envs, lanes)
         _scatter(self._params, lanes, check_params(self.spec, len(lanes), values, when="step"))
+        self._words = []
         self._apply(lanes, _taken(self._params, lanes))
 
     def render(self, cameras: Mapping[str, Camera], lanes: Array | None = None) -> Batch:
@@ -187,6 +193,7 @@ class TaskEnv:
         _scatter(self._state, rows, own)
         _scatter(self._params, rows, {name: state[f"params.{name}"] for name in self._params})
         self._apply(rows, _taken(self._params, rows))
+        self._words = []
         self._t[rows] = state["t"]
         self._end[rows] = state["end"]
         self._look()

@@ -59,8 +59,9 @@ def _applies(spec: EnvSpec) -> str | None:
 
 
 def _evidence(lab: Lab, actor: Actor, params: dict[str, NDArray[Any]] | None) -> list[Row]:
-    """All that can be seen of an episode with some Params: pictures, random steps, then the expert's."""
+    """All that can be seen of an episode with some Params: pictures, words, random steps, then the expert's."""
     seen = [actor.reset([0], SEEDS[:1], params), actor.pictures(), *actor.run(STEPS), actor.pictures()]
+    seen.append({"instruction": np.array(actor.env.instructions)})
     if lab.expert is not None:
         policy = lab.expert(actor.spec)
         actor.reset([0], SEEDS[:1], params)
@@ -87,7 +88,7 @@ def params_reach_the_episode(lab: Lab) -> str | None:
         if not any(difference(plain, one) for one in seen):
             hidden.append(name)
     if hidden and lab.expert is not None:
-        what = "neither in pictures nor in random steps nor in the expert's"
+        what = "neither in pictures nor in words nor in random steps nor in the expert's"
         raise lab.broken(f"Params {hidden} change nothing, {what}.", "use them, or take them out of the spec.")
     return f"no effect of {hidden} was seen; give check_env an expert" if hidden else None
 

@@ -30,7 +30,7 @@ class MujocoTask:
     Attributes:
         spec: The environment's; its Params are `model_params`' and the task's own.
         model: The compiled model, nominal.
-        instruction: The task in words, or a function of one lane's Params.
+        instruction: The task in words, or a function of one lane's memory (empty before the first reset) and Params.
         controller: What an action means.
         draw: (seeds, attempt, params) -> (qpos (n, nq), the task's own memory (n, …), such as a target). On the host.
         observe: (world, memory, params) -> observation, in arrays of their own.
@@ -40,11 +40,13 @@ class MujocoTask:
         model_params: The Params that are fields of the model.
         initial_ctrl: (qpos (n, nq)) -> ctrl (n, nu) that holds the start.
         ends_on_success: Whether the first success ends the episode.
+        substeps: Physics steps of a control step.
+        keyframe: The model's keyframe that gives what `draw` leaves open, such as velocities; -1: all is at rest.
     """
 
     spec: EnvSpec
     model: Any
-    instruction: str | Callable[[Arrays], str]
+    instruction: str | Callable[[Batch, Batch], str]
     controller: Controller
     draw: Callable[[NDArray[np.int64], int, Arrays], tuple[NDArray[np.float64], Arrays]]
     observe: Callable[[World, Batch, Batch], Batch]
@@ -54,6 +56,8 @@ class MujocoTask:
     remember: Callable[[World, Batch, Batch], Batch] | None = None
     model_params: Mapping[str, ModelParam] = field(default_factory=dict[str, ModelParam])
     ends_on_success: bool = False
+    substeps: int = SUBSTEPS
+    keyframe: int = -1
 
 
 def make_env(task: MujocoTask, num_envs: int, threads: int = 0, render_workers: int = 1) -> TaskEnv:
@@ -70,7 +74,7 @@ def make_env(task: MujocoTask, num_envs: int, threads: int = 0, render_workers: 
 
     def settle(lanes: NDArray[np.int64], drawn: Arrays, _params: Arrays) -> Arrays:
         qpos = drawn.pop("qpos")
-        state = physics.settle(lanes, qpos, task.initial_ctrl(qpos))
+        state = physics.settle(lanes, qpos, task.initial_ctrl(qpos), task.keyframe)
         return {**state, **_prefixed(_CONTROL, task.controller.start(from_state(state))), **_prefixed(_MEMORY, drawn)}
 
     def draw(seeds: NDArray[np.int64], attempt: int, params: Arrays) -> Arrays:
@@ -81,7 +85,7 @@ def make_env(task: MujocoTask, num_envs: int, threads: int = 0, render_workers: 
         state: Arrays, action: NDArray[np.float64], params: Arrays, live: NDArray[np.bool_]
     ) -> tuple[Arrays, NDArray[np.bool_]]:
         ctrl, control = task.controller.command(from_state(state), _part(_CONTROL, state), action)
-        moved, diverged = physics.advance(state, ctrl, live, SUBSTEPS)
+        moved, diverged = physics.advance(state, ctrl, live, task.substeps)
         memory = _part(_MEMORY, state)
         if task.remember:
             memory = task.remember(from_state(moved), memory, params)
@@ -90,7 +94,7 @@ def make_env(task: MujocoTask, num_envs: int, threads: int = 0, render_workers: 
     return TaskEnv(
         Task(
             spec=task.spec,
-            instruction=task.instruction,
+            instruction=_instruction(task.instruction),
             draw=draw,
             settle=settle,
             apply=physics.apply,
@@ -105,6 +109,12 @@ def make_env(task: MujocoTask, num_envs: int, threads: int = 0, render_workers: 
         ),
         num_envs,
     )
+
+
+def _instruction(words: str | Callable[[Batch, Batch], str]) -> str | Callable[[Arrays, Arrays], str]:
+    if isinstance(words, str):
+        return words
+    return lambda state, params: words(_part(_MEMORY, state), params)
 
 
 def _part(prefix: str, state: Arrays) -> Arrays:
