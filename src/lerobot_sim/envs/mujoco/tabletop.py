@@ -1,4 +1,4 @@
-"""What the tasks of one arm at a table share: scene with robot and objects, hand's state, grasps, draws of places."""
+"""What the tasks at a table share: scene with robot and objects, hand's state, grasps, draws of places."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ from .world import Index, World
 
 @dataclass(frozen=True)
 class Bench:
-    """A compiled scene of one robot, and where its parts lie in a World."""
+    """A compiled scene of one robot, and where its parts lie in a World.
+
+    What is asked of an arm is asked of the robot's first, unless its number says another; `state`, `home` and `ctrl`
+    are of all.
+    """
 
     robot: Robot
     model: Any
@@ -38,47 +42,52 @@ class Bench:
         return self.robot.arms[0]
 
     @cached_property
-    def joints(self) -> NDArray[np.int64]:
-        """The arm's joints, then the gripper's, in `qpos`."""
-        return self.index.qpos([*self.arm.joints, self.arm.gripper_joint])
+    def joints(self) -> tuple[NDArray[np.int64], ...]:
+        """Each arm's joints, then its gripper's, in `qpos`."""
+        return tuple(self.index.qpos([*arm.joints, arm.gripper_joint]) for arm in self.robot.arms)
 
     @cached_property
     def cameras(self) -> dict[str, Camera]:
         """The front camera and those on the hands."""
         return {"front": Camera(), **{arm.wrist_camera: Camera() for arm in self.robot.arms}}
 
-    def opening(self, world: World) -> Array:
-        """How far the gripper is open, (n, 1): 0 closed on nothing, 1 open."""
-        arm = self.arm
-        at = int(self.joints[-1])
-        return (world.qpos[:, at : at + 1] - arm.gripper_closed) / (arm.gripper_open - arm.gripper_closed)
+    def opening(self, world: World, arm: int = 0) -> Array:
+        """How far a gripper is open, (n, 1): 0 closed on nothing, 1 open."""
+        closed, opened = self.robot.arms[arm].gripper_closed, self.robot.arms[arm].gripper_open
+        at = int(self.joints[arm][-1])
+        return (world.qpos[:, at : at + 1] - closed) / (opened - closed)
 
-    def tip(self, world: World) -> Array:
+    def tip(self, world: World, arm: int = 0) -> Array:
         """Point between the finger pads, (n, 3) in m."""
-        return world.site_xpos[:, self.index.site(self.arm.tip)]
+        return world.site_xpos[:, self.index.site(self.robot.arms[arm].tip)]
 
-    def hand(self, world: World) -> Array:
+    def hand(self, world: World, arm: int = 0) -> Array:
         """The hand's rotation matrix, (n, 3, 3): columns x, y (finger to finger) and z (approach)."""
         xp = namespace(world.qpos)
-        return xp.reshape(world.site_xmat[:, self.index.site(self.arm.tip)], (world.qpos.shape[0], 3, 3))
+        return xp.reshape(world.site_xmat[:, self.index.site(self.robot.arms[arm].tip)], (world.qpos.shape[0], 3, 3))
 
-    def hand_yaw(self, world: World) -> Array:
+    def hand_yaw(self, world: World, arm: int = 0) -> Array:
         """Turn about +z in rad (n,) of the line from finger to finger."""
         xp = namespace(world.qpos)
-        hand = self.hand(world)
+        hand = self.hand(world, arm)
         return xp.atan2(hand[:, 1, 1], hand[:, 0, 1])
 
     def state(self, world: World) -> Array:
-        """`observation.state`: joint positions in rad, gripper's opening, tip's position in m; float32."""
+        """`observation.state`: each arm's joint positions in rad, gripper's opening, tip's position in m; float32."""
         xp = namespace(world.qpos)
-        parts = [world.qpos[:, self.joints[:-1]], self.opening(world), self.tip(world)]
+        parts: list[Array] = []
+        for arm, joints in enumerate(self.joints):
+            parts += [world.qpos[:, joints[:-1]], self.opening(world, arm), self.tip(world, arm)]
         return xp.astype(xp.concat(parts, axis=1), xp.float32)
 
     @property
     def state_feature(self) -> Feature:
         """What `state` is."""
-        names = (*(f"{joint}.pos" for joint in self.arm.joints), "gripper.pos", "tip.x", "tip.y", "tip.z")
-        return Feature(shape=(len(names),), dtype="float32", unit="rad, share, m", names=names)
+        names: list[str] = []
+        for arm in self.robot.arms:
+            names += [f"{joint}.pos" for joint in arm.joints]
+            names += [prefix_of(arm) + name for name in ("gripper.pos", "tip.x", "tip.y", "tip.z")]
+        return Feature(shape=(len(names),), dtype="float32", unit="rad, share, m", names=tuple(names))
 
     def touches(self, world: World, sensor: str, count: int) -> Array:
         """Whether any of the contact sensors `sensor.0` … feels something, bool (n,)."""
@@ -87,30 +96,38 @@ class Bench:
             felt = felt | (world.sensordata[:, self.index.sensor(f"{sensor}.{number}")][:, 0] > 0)
         return felt
 
-    def grasped(self, world: World, name: str) -> Array:
+    def grasped(self, world: World, name: str, arm: int = 0) -> Array:
         """Whether both fingers touch an object, bool (n,)."""
-        first, second = self.arm.fingers
-        one = self.touches(world, f"first_finger.{name}", len(first))
-        return one & self.touches(world, f"second_finger.{name}", len(second))
+        first, second = self._fingers(world, name, arm)
+        return first & second
 
-    def touched(self, world: World, name: str) -> Array:
+    def touched(self, world: World, name: str, arm: int = 0) -> Array:
         """Whether a finger touches an object, bool (n,)."""
-        first, second = self.arm.fingers
-        one = self.touches(world, f"first_finger.{name}", len(first))
-        return one | self.touches(world, f"second_finger.{name}", len(second))
+        first, second = self._fingers(world, name, arm)
+        return first | second
+
+    def _fingers(self, world: World, name: str, arm: int) -> tuple[Array, Array]:
+        """Whether the first, and the second, finger touches an object."""
+        prefix, (first, second) = prefix_of(self.robot.arms[arm]), self.robot.arms[arm].fingers
+        return (
+            self.touches(world, f"{prefix}first_finger.{name}", len(first)),
+            self.touches(world, f"{prefix}second_finger.{name}", len(second)),
+        )
 
     def home(self, count: int) -> NDArray[np.float64]:
-        """`qpos` (count, nq) with the arm at home, the gripper open and everything else at its default."""
+        """`qpos` (count, nq) with the arms at home, the grippers open and everything else at its default."""
         qpos = np.repeat(np.asarray(self.model.qpos0)[None], count, axis=0)
-        qpos[:, self.joints[:-1]] = self.arm.home
-        qpos[:, self.joints[-1]] = self.arm.gripper_open
+        for arm, joints in zip(self.robot.arms, self.joints, strict=True):
+            qpos[:, joints[:-1]] = arm.home
+            qpos[:, joints[-1]] = arm.gripper_open
         return qpos
 
     def ctrl(self, qpos: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The command that holds the arm at home with the gripper open, (n, nu)."""
+        """The command that holds the arms where they are with the grippers open, (n, nu)."""
         ctrl = np.zeros((len(qpos), self.model.nu))
-        ctrl[:, self.index.actuators(self.arm.actuators)] = qpos[:, self.joints[:-1]]
-        ctrl[:, self.index.actuators([self.arm.gripper_actuator])] = self.arm.gripper_open
+        for arm, joints in zip(self.robot.arms, self.joints, strict=True):
+            ctrl[:, self.index.actuators(arm.actuators)] = qpos[:, joints[:-1]]
+            ctrl[:, self.index.actuators([arm.gripper_actuator])] = arm.gripper_open
         return ctrl
 
 
@@ -119,13 +136,21 @@ def make_bench(robot: Robot, build: Callable[[Any], Sequence[str]]) -> Bench:
 
     Args:
         robot: Who works at the table.
-        build: Adds things to the mjSpec and names the geoms that fingers may grasp.
+        build: Adds things to the mjSpec and names the geoms that fingers may grasp. Whether they do is told by the
+            contact sensors "first_finger.<geom>.0" … and "second_finger.<geom>.0" …, led by "left_" and "right_" for
+            two arms.
     """
     spec = scene_with(robot)
     for name in build(spec):
-        for finger, pads in zip(("first_finger", "second_finger"), robot.arms[0].fingers, strict=True):
-            add_touch(spec, f"{finger}.{name}", pads, name)
+        for arm in robot.arms:
+            for finger, pads in zip(("first_finger", "second_finger"), arm.fingers, strict=True):
+                add_touch(spec, f"{prefix_of(arm)}{finger}.{name}", pads, name)
     return Bench(robot, spec.compile())
+
+
+def prefix_of(arm: Arm) -> str:
+    """What leads the names of an arm's parts: "left_" or "right_" of two, nothing of one."""
+    return arm.tip.removesuffix("tip")
 
 
 def place_on_arc(
