@@ -58,7 +58,7 @@ def environments() -> list[str]:
     return sorted({*ENVIRONMENTS, *_plug_ins("lerobot_sim.envs")})
 
 
-def policies(env_id: str | None = None) -> list[str]:
+def policy_names(env_id: str | None = None) -> list[str]:
     """Every policy's name, sorted; with "expert" where the environment has one."""
     names = {*POLICIES, *(name for name in _plug_ins("lerobot_sim.policies") if "/" not in name)}
     if env_id is None or env_id in EXPERTS or env_id in _plug_ins("lerobot_sim.policies"):
@@ -131,13 +131,13 @@ def make_policy(name: str, spec: EnvSpec, **options: Any) -> Policy:
         if spec.id in EXPERTS:
             return _load(EXPERTS[spec.id])(spec, **options)
         if spec.id not in _plug_ins("lerobot_sim.policies"):
-            raise UnknownNameError(f"'{spec.id}' has no scripted expert. Policies for it: {policies(spec.id)}.")
+            raise UnknownNameError(f"'{spec.id}' has no scripted expert. Policies for it: {policy_names(spec.id)}.")
         name = spec.id
     if name in POLICIES:
         return _load(POLICIES[name])(spec, **options)
     if name in _plug_ins("lerobot_sim.policies"):
         return _load_plug_in("lerobot_sim.policies", name)(spec, **options)
-    raise unknown_name("policy", name, policies(spec.id))
+    raise unknown_name("policy", name, policy_names(spec.id))
 
 
 def _factory(env_id: str) -> Callable[..., Env]:
