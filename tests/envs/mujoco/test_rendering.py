@@ -124,6 +124,22 @@ def test_segmentation_names_the_body_that_is_seen(model, renderer):
     assert pixels == pytest.approx(across**2, rel=0.04)
 
 
+def test_all_kinds_agree_on_where_things_are(model, renderer):
+    state = {INTEGRATION: lanes(model, 6)[INTEGRATION][5:]}  # the cube 10 cm off in x and y
+    shown = {
+        kind: renderer.render(state, {}, "down", Camera(height=90, width=120, look="draft", kind=kind))[0]
+        for kind in ("rgb", "depth", "segmentation")
+    }
+    cube = shown["segmentation"][..., 0] == body_names(model).index("cube")
+    assert cube.sum() > 40
+    red = shown["rgb"][..., 0] > 3 * shown["rgb"][..., 1].astype(int)
+    np.testing.assert_array_equal(red, cube)
+    assert (shown["depth"][cube] < 0.96).all()
+    rows, columns = (np.mean(index) for index in np.nonzero(cube))
+    scale = 90 / (2 * 0.94 * np.tan(np.radians(20)))  # pixels a metre at the cube's top; +x is right, +y is up
+    assert (columns - 59.5, 44.5 - rows) == pytest.approx((0.1 * scale, 0.1 * scale), abs=1.5)
+
+
 def test_cube_is_red_where_segmentation_says_cube(model, renderer):
     for look in LOOKS:
         rgb = renderer.render(lanes(model, 1), {}, "down", Camera(height=96, width=96, look=look))[0]
@@ -150,8 +166,10 @@ def test_same_bytes_whatever_the_lane_the_worker_and_what_was_drawn_before(model
     one, three = Renderer(model), Renderer(model, workers=3)
     pictures = one.render(state, {}, "front", camera)
     assert len({picture.tobytes() for picture in pictures}) == 5
-    one.render(state, {}, "down", Camera(height=120, width=90, look=look))  # another size and camera in between
+    large = Camera(height=120, width=90, look=look, kind=kind)
+    after_small = one.render(state, {}, "down", large)  # another size and camera in between
     np.testing.assert_array_equal(pictures, three.render(state, {}, "front", camera))
+    np.testing.assert_array_equal(after_small, three.render(state, {}, "down", large))
     backwards = {INTEGRATION: state[INTEGRATION][::-1]}
     np.testing.assert_array_equal(pictures[::-1], one.render(backwards, {}, "front", camera))
     np.testing.assert_array_equal(
