@@ -30,7 +30,7 @@ def scene_with(robot: Robot) -> Any:
     """The scene of `new_scene` with a robot in it, framed to its reach."""
     reach = robot.arms[0].reach[1]
     if len(robot.arms) == 1:
-        spec = new_scene(focus=(0.4 * reach, 0.0, 0.34 * reach), span=1.25 * reach + 0.22)
+        spec = new_scene(focus=(0.46 * reach, 0.0, 0.25 * reach), span=1.05 * reach + 0.2)
     else:  # they face each other
         spec = new_scene(focus=(0.0, 0.0, 0.12), span=1.2, azimuth=-90.0)
     robot.add(spec)
