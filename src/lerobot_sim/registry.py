@@ -20,8 +20,10 @@ from .policy import Policy
 from .spec import EnvSpec
 
 ENVIRONMENTS: Mapping[str, str] = {
+    "mujoco/pick-color": "lerobot_sim.envs.mujoco.tasks.pick_color:make",
     "mujoco/lift": "lerobot_sim.envs.mujoco.tasks.lift:make",
     "mujoco/pick-place": "lerobot_sim.envs.mujoco.tasks.pick_place:make",
+    "mujoco/push": "lerobot_sim.envs.mujoco.tasks.push:make",
     "mujoco/reach": "lerobot_sim.envs.mujoco.tasks.reach:make",
     "mujoco/stack": "lerobot_sim.envs.mujoco.tasks.stack:make",
     "numpy/pick-place": "lerobot_sim.envs.pick_place:make",
@@ -31,8 +33,10 @@ ENVIRONMENTS: Mapping[str, str] = {
 """id -> "module:factory"; a factory takes num_envs and the task's own keywords."""
 
 EXPERTS: Mapping[str, str] = {
+    "mujoco/pick-color": "lerobot_sim.experts.mujoco.pick_color:make",
     "mujoco/lift": "lerobot_sim.experts.mujoco.lift:make",
     "mujoco/pick-place": "lerobot_sim.experts.mujoco.pick_place:make",
+    "mujoco/push": "lerobot_sim.experts.mujoco.push:make",
     "mujoco/reach": "lerobot_sim.experts.mujoco.reach:make",
     "mujoco/stack": "lerobot_sim.experts.mujoco.stack:make",
     "numpy/pick-place": "lerobot_sim.experts.pick_place:make",

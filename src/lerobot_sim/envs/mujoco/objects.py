@@ -63,3 +63,21 @@ def add_marker(spec: Any, name: str, radius: float, rgba: Sequence[float], flat:
     shape = mj.mjtGeom.mjGEOM_CYLINDER if flat else mj.mjtGeom.mjGEOM_SPHERE
     geom = body.add_geom(name=name, type=shape, size=(radius, 0.0005, 0.0), mass=0.01, rgba=rgba)
     geom.contype = geom.conaffinity = 0
+
+
+def add_puck(
+    spec: Any, name: str, radius: float, half_height: float, mass: float, rgba: Sequence[float], friction: float
+) -> None:
+    """A free disc that lies flat, with body, free joint and geom of its name; its friction holds against all else."""
+    body = spec.worldbody.add_body(name=name, pos=(0.3, 0.0, half_height))
+    body.add_freejoint(name=name)
+    body.add_geom(
+        name=name,
+        type=mj.mjtGeom.mjGEOM_CYLINDER,
+        size=(radius, half_height, 0.0),
+        mass=mass,
+        rgba=rgba,
+        friction=(friction, 0.005, 0.0001),
+        condim=4,
+        priority=1,
+    )
