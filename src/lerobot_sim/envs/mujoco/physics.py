@@ -62,10 +62,10 @@ class Physics:
             self.batch.set_const(ids=lanes)
 
     def settle(
-        self, lanes: NDArray[np.int64], qpos: NDArray[np.float64], ctrl: NDArray[np.float64]
+        self, lanes: NDArray[np.int64], qpos: NDArray[np.float64], ctrl: NDArray[np.float64], keyframe: int = -1
     ) -> dict[str, NDArray[Any]]:
-        """State of lanes that begin at rest at `qpos` with the command `ctrl`."""
-        self.batch.reset(ids=lanes, stage=mj.mjtStage.mjSTAGE_NONE)
+        """State of lanes that begin at `qpos` with the command `ctrl`; all else is a keyframe's, or at rest for -1."""
+        self.batch.reset(ids=lanes, keyframe=keyframe, stage=mj.mjtStage.mjSTAGE_NONE)
         self._fields["qpos"][lanes] = qpos
         self._fields["ctrl"][lanes] = ctrl
         self.batch.forward(ids=lanes, stage=int(_STAGE))
