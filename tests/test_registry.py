@@ -1,11 +1,13 @@
 """Names: bare ones, near misses, plug-ins that are broken, and a listing that imports nothing."""
 
+import pkgutil
 import subprocess
 import sys
 
 import pytest
 
-from lerobot_sim import environments, make, make_policy, policies, registry
+import lerobot_sim
+from lerobot_sim import environments, make, make_policy, policy_names, registry
 from lerobot_sim.errors import InputError, SimError, UnknownNameError
 
 
@@ -35,8 +37,8 @@ def plug_ins(tmp_path, monkeypatch):
 def test_our_environments_and_policies_are_listed():
     assert {"numpy/push-t", "numpy/reach", "numpy/pick-place"} <= set(environments())
     assert environments() == sorted(environments())
-    assert {"random", "expert"} <= set(policies("numpy/push-t"))
-    assert "expert" not in policies("theirs/unknown")
+    assert {"random", "expert"} <= set(policy_names("numpy/push-t"))
+    assert "expert" not in policy_names("theirs/unknown")
 
 
 def test_a_bare_name_is_taken_where_one_family_has_it():
@@ -69,7 +71,7 @@ def test_plug_ins_are_found_by_full_and_bare_name(plug_ins):
     assert make("nofamily").num_envs == 1
     spec = make("push-t").spec
     assert make_policy("noise", spec).batch_invariant
-    assert "noise" in policies()
+    assert "noise" in policy_names()
 
 
 def test_a_name_in_two_families_lists_both(plug_ins):
@@ -87,7 +89,7 @@ def test_a_broken_plug_in_fails_only_when_it_is_used(plug_ins):
 
 def test_listing_imports_nothing_of_what_it_lists():
     code = (
-        "import sys; from lerobot_sim import environments, policies; environments(); policies('numpy/push-t'); "
+        "import sys; from lerobot_sim import environments, policy_names; environments(); policy_names('numpy/push-t'); "
         "bad = [m for m in sys.modules if m.startswith(('lerobot_sim.envs', 'lerobot_sim.policies', "
         "'lerobot_sim.experts', 'torch', 'gymnasium'))]; assert not bad, bad"
     )
@@ -106,3 +108,10 @@ def test_every_name_of_the_package_is_there():
         assert getattr(lerobot_sim, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = lerobot_sim.nothing
+
+
+def test_no_public_name_is_hidden_by_a_module_of_that_name():
+    modules = {module.name for module in pkgutil.iter_modules(lerobot_sim.__path__)}
+    assert not modules & set(lerobot_sim.__all__)
+    for module in modules:
+        assert not callable(getattr(lerobot_sim, module, None))

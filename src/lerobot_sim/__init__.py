@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .lanes import Frames, Start
     from .loop import Profile, Sink, rollout, steps
     from .policy import Decision, Policy
-    from .registry import environments, make, make_policy, policies
+    from .registry import environments, make, make_policy, policy_names
     from .spec import Camera, Capabilities, EnvSpec, Feature, Param
 
 __version__ = "0.1.0"
@@ -42,7 +42,7 @@ __all__ = [
     "environments",
     "make",
     "make_policy",
-    "policies",
+    "policy_names",
     "rollout",
     "steps",
 ]
@@ -51,7 +51,7 @@ _HOMES = {
     "env": ("Batch", "End", "Env", "State", "Step"),
     "episode": ("Episode",),
     "policy": ("Decision", "Policy"),
-    "registry": ("environments", "make", "make_policy", "policies"),
+    "registry": ("environments", "make", "make_policy", "policy_names"),
     "spec": ("Camera", "Capabilities", "EnvSpec", "Feature", "Param"),
     "lanes": ("Frames", "Start"),
     "loop": ("Profile", "Sink", "rollout", "steps"),

@@ -20,8 +20,9 @@ from .policy import Policy
 from .spec import EnvSpec
 
 ENVIRONMENTS: Mapping[str, str] = {
-    "mujoco/pick-color": "lerobot_sim.envs.mujoco.tasks.pick_color:make",
+    "mujoco/insert": "lerobot_sim.envs.mujoco.tasks.insert:make",
     "mujoco/lift": "lerobot_sim.envs.mujoco.tasks.lift:make",
+    "mujoco/pick-color": "lerobot_sim.envs.mujoco.tasks.pick_color:make",
     "mujoco/pick-place": "lerobot_sim.envs.mujoco.tasks.pick_place:make",
     "mujoco/push": "lerobot_sim.envs.mujoco.tasks.push:make",
     "mujoco/reach": "lerobot_sim.envs.mujoco.tasks.reach:make",
@@ -33,8 +34,9 @@ ENVIRONMENTS: Mapping[str, str] = {
 """id -> "module:factory"; a factory takes num_envs and the task's own keywords."""
 
 EXPERTS: Mapping[str, str] = {
-    "mujoco/pick-color": "lerobot_sim.experts.mujoco.pick_color:make",
+    "mujoco/insert": "lerobot_sim.experts.mujoco.insert:make",
     "mujoco/lift": "lerobot_sim.experts.mujoco.lift:make",
+    "mujoco/pick-color": "lerobot_sim.experts.mujoco.pick_color:make",
     "mujoco/pick-place": "lerobot_sim.experts.mujoco.pick_place:make",
     "mujoco/push": "lerobot_sim.experts.mujoco.push:make",
     "mujoco/reach": "lerobot_sim.experts.mujoco.reach:make",

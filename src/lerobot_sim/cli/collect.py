@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .options import CommonOptions, Task, at_least, filled, read
+from .options import SteppingOptions, Task, at_least, filled, read
 
 ABOUT = """Record episodes of a policy into a LeRobotDataset v3.
 
@@ -21,7 +21,7 @@ examples:
 
 
 @dataclass(kw_only=True)
-class CollectOptions(CommonOptions):
+class CollectOptions(SteppingOptions):
     """Options of `collect`."""
 
     task: Task
@@ -83,8 +83,8 @@ def collect(options: CollectOptions, console: Any) -> dict[str, Any]:
         if before:
             console.say(f"{root} holds {before} episodes already; {len(seeds)} to go.")
         if seeds:
-            with console.progress("Collecting", len(seeds), "episodes") as advance:
-                watch = EpisodeProgress(advance, env.spec.max_steps)
+            with console.progress("Collecting", len(seeds), "episodes") as show:
+                watch = EpisodeProgress(show, env.spec.max_steps)
                 for episode in rollout(env, policy, seeds, sinks=[watch], profile=profile):
                     if episode.end in (End.TERMINATED, End.TIME_LIMIT):
                         writer.add(episode)

@@ -33,7 +33,7 @@ class Console:
 
     @contextlib.contextmanager
     def progress(self, what: str, total: float, unit: str) -> Generator[Callable[[float], None]]:
-        """A progress bar on standard error; yields a function that takes how much was done since."""
+        """A progress bar on standard error; yields a function that takes how much is done by now."""
         from rich.console import Console as RichConsole
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -46,7 +46,7 @@ class Console:
         )
         with Progress(*columns, console=RichConsole(stderr=True)) as bar:
             task = bar.add_task(what, total=total)
-            yield lambda amount: bar.advance(task, amount)
+            yield lambda done: bar.update(task, completed=done)
 
     def profile(self, profile: Profile, asked: bool) -> None:
         """Where the time went, if it was asked."""
@@ -57,17 +57,29 @@ class Console:
 
 
 class EpisodeProgress:
-    """A Sink that turns frames into shares of episodes, so that a bar moves while lanes run in lockstep."""
+    """A Sink that turns frames into shares of episodes, so that a bar moves while lanes run in lockstep.
+
+    Args:
+        show: Takes how many episodes are done, parts of them counted.
+        max_steps: Rows of a whole episode.
+    """
 
     cameras: Mapping[str, Camera] = {}
 
-    def __init__(self, advance: Callable[[float], None], max_steps: int) -> None:
-        self._advance = advance
+    def __init__(self, show: Callable[[float], None], max_steps: int) -> None:
+        self._show = show
         self._max_steps = max_steps
+        self._rows = 0
+
+    def begin(self, episodes: int) -> None:
+        """Counts episodes that an earlier run left."""
+        self._rows = episodes * self._max_steps
+        self._show(episodes)
 
     def write(self, frames: Frames) -> None:
         """Counts the rows; an episode that ends early counts as whole, one that is run again not at all."""
         ended = frames.active & (frames.end != 0)
         rest = (self._max_steps - 1 - frames.t)[ended & ~frames.retry].sum()
         undone = (frames.t + 1)[ended & frames.retry].sum()
-        self._advance(float(frames.active.sum() + rest - undone) / self._max_steps)
+        self._rows += int(frames.active.sum() + rest - undone)
+        self._show(self._rows / self._max_steps)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .options import CommonOptions, Task, at_least, filled, read
+from .options import SteppingOptions, Task, at_least, filled, read
 
 ABOUT = """Score a policy on held-out seeds, which no demonstration has.
 
@@ -20,7 +20,7 @@ examples:
 
 
 @dataclass(kw_only=True)
-class EvalOptions(CommonOptions):
+class EvalOptions(SteppingOptions):
     """Options of `eval`."""
 
     task: Task
@@ -76,6 +76,7 @@ def evaluate_policy(options: EvalOptions, console: Any) -> dict[str, Any]:
 
     env = registry.make(options.task, num_envs=options.num_envs)
     spec = env.spec
+    camera = _camera(options, spec) if options.videos else ""
     checkpoint = str(filled(options.policy, spec.id))
     policy, identity = policy_for(checkpoint, spec)
     root = filled(options.output_dir, spec.id, identity)
@@ -90,17 +91,19 @@ def evaluate_policy(options: EvalOptions, console: Any) -> dict[str, Any]:
     profile = Profile()
     products = ("episodes.jsonl", "videos")
     with RunFolder(root, "eval", settings, overwrite=options.overwrite, products=products) as folder:
-        with console.progress("Evaluating", len(seeds), "episodes") as advance:
+        with console.progress("Evaluating", len(seeds), "episodes") as show:
+            watch = EpisodeProgress(show, spec.max_steps)
             score = evaluate(
                 env,
                 policy,
                 seeds,
-                sinks=[EpisodeProgress(advance, spec.max_steps)],
+                sinks=[watch],
                 profile=profile,
                 journal=root / "episodes.jsonl",
                 settings=settings,
+                on_known=watch.begin,
             )
-        videos = _videos(options, env, policy, root, seeds[: options.videos], profile) if options.videos else []
+        videos = _videos(options, camera, env, policy, root, seeds[: options.videos], profile) if camera else []
         result = {
             "env_id": spec.id,
             "env_version": spec.version,
@@ -118,18 +121,26 @@ def evaluate_policy(options: EvalOptions, console: Any) -> dict[str, Any]:
     return result
 
 
-def _videos(options: EvalOptions, env: Any, policy: Any, root: Path, seeds: Sequence[int], profile: Any) -> list[Path]:
+def _camera(options: EvalOptions, spec: Any) -> str:
+    """The name of the videos' camera; asked before anything runs."""
     from lerobot_sim.errors import InputError, unknown_name
+
+    cameras = list(spec.cameras)
+    if not cameras:
+        raise InputError(f"--videos: '{spec.id}' has no camera. Leave --videos out.")
+    name = cameras[0] if options.camera == "<first>" else options.camera
+    if name not in cameras:
+        raise unknown_name(f"camera of '{spec.id}'", name, cameras)
+    return name
+
+
+def _videos(
+    options: EvalOptions, name: str, env: Any, policy: Any, root: Path, seeds: Sequence[int], profile: Any
+) -> list[Path]:
     from lerobot_sim.evaluation.score import evaluate
     from lerobot_sim.evaluation.videos import EpisodeVideos
     from lerobot_sim.spec import Camera
 
-    cameras = list(env.spec.cameras)
-    if not cameras:
-        raise InputError(f"--videos: '{env.spec.id}' has no camera.")
-    name = cameras[0] if options.camera == "<first>" else options.camera
-    if name not in cameras:
-        raise unknown_name(f"camera of '{env.spec.id}'", name, cameras)
     camera = Camera(height=options.video_size, width=options.video_size)
     with EpisodeVideos(root / "videos", name, camera, env.spec.fps) as videos:
         evaluate(env, policy, seeds, sinks=[videos], profile=profile)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .options import read
+
+ABOUT = """Environments, what they are and which policies there are for each.
+
+An environment's bare name, such as push-t, is enough where only one family has it.
+--policy takes one of the policies, or the path of a student's checkpoint."""
+
+_PIPED_WIDTH = 200
+"""So wide that each environment is one line where no person reads it."""
 
 
 @dataclass(kw_only=True)
@@ -22,24 +31,32 @@ class ListOptions:
 
 def main(argv: Sequence[str]) -> int:
     """Lists what there is."""
-    options = read(ListOptions, "list", "Environments, what they are and which policies there are for each.", argv)
+    options = read(ListOptions, "list", ABOUT, argv)
     from lerobot_sim import registry
 
     from .console import Console
+    from .policy_argument import named_policies
 
-    console = Console(options.json)
     specs: dict[str, Any] = {}
     for env_id in registry.environments():
-        env = registry.make(env_id)
-        specs[env_id] = {**env.spec.to_dict(), "policies": registry.policies(env_id)}
-        env.close()
+        specs[env_id] = {**registry.spec_of(env_id).to_dict(), "policies": named_policies(env_id)}
     if options.json:
-        console.result(specs)
-        return 0
-    console.say(f"{'environment':<22}{'steps':>6}{'fps':>5}  {'success':<8} {'policies':<20} task")
-    for env_id, spec in specs.items():
-        console.say(
-            f"{env_id:<22}{spec['max_steps']:>6}{spec['fps']:>5g}  {spec['success_rule']:<8} "
-            f"{', '.join(spec['policies']):<20} {spec['about']}"
-        )
+        Console(as_json=True).result(specs)
+    else:
+        _print_table(specs)
     return 0
+
+
+def _print_table(specs: Mapping[str, Mapping[str, Any]]) -> None:
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name, justify in (("environment", "left"), ("steps", "right"), ("fps", "right"), ("success", "left")):
+        table.add_column(name, justify=justify, no_wrap=True)
+    table.add_column("policies", no_wrap=True)
+    table.add_column("task")
+    for env_id, spec in specs.items():
+        numbers = (str(spec["max_steps"]), f"{spec['fps']:g}")
+        table.add_row(env_id, *numbers, spec["success_rule"], ", ".join(spec["policies"]), spec["about"])
+    RichConsole(width=None if sys.stdout.isatty() else _PIPED_WIDTH, highlight=False).print(table)

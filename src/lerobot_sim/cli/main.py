@@ -26,8 +26,8 @@ start here:
   lerobot-sim list                  what there is
   lerobot-sim COMMAND --help        what a command takes
 
-Every command takes --seed, --output-dir, --json (one JSON object on standard output) and --debug
-(full tracebacks). A command that was interrupted goes on when it is called again."""
+Every command takes --json (one JSON object on standard output) and --debug (full tracebacks); all but
+list take --seed and --output-dir. A command that was interrupted goes on when it is called again."""
 
 
 def usage() -> str:

@@ -25,6 +25,11 @@ class CommonOptions:
     debug: bool = False
     """Show the full traceback of an error."""
 
+
+@dataclass(kw_only=True)
+class SteppingOptions(CommonOptions):
+    """Options of every command that steps an environment."""
+
     profile: bool = False
     """Say where the time went: physics, render, policy, encode, wait."""
 

@@ -6,9 +6,14 @@ import hashlib
 from pathlib import Path
 
 from lerobot_sim import registry
-from lerobot_sim.errors import InputError
+from lerobot_sim.errors import InputError, unknown_name
 from lerobot_sim.policy import Policy
 from lerobot_sim.spec import EnvSpec
+
+
+def named_policies(env_id: str) -> list[str]:
+    """Policies that are given by their name alone; the student is given by its checkpoint's path."""
+    return [name for name in registry.policy_names(env_id) if name != "mlp"]
 
 
 def policy_for(argument: str, spec: EnvSpec) -> tuple[Policy, str]:
@@ -18,7 +23,7 @@ def policy_for(argument: str, spec: EnvSpec) -> tuple[Policy, str]:
         InputError: Neither a policy's name nor an existing file.
     """
     path = Path(argument)
-    if argument in registry.policies(spec.id) and argument != "mlp":
+    if argument in named_policies(spec.id):
         return registry.make_policy(argument, spec), argument
     if path.is_dir() and (path / "best_policy.npz").exists():
         path = path / "best_policy.npz"
@@ -29,5 +34,4 @@ def policy_for(argument: str, spec: EnvSpec) -> tuple[Policy, str]:
         raise InputError(
             f"--policy: there is no checkpoint {path}. Train one (lerobot-sim train), or give --policy expert."
         )
-    names = [name for name in registry.policies(spec.id) if name != "mlp"]
-    raise InputError(f"--policy: expected {', '.join(names)} or a checkpoint's path, '{argument}' came.")
+    raise unknown_name(f"policy for '{spec.id}'", argument, named_policies(spec.id), "A checkpoint's path is one, too.")

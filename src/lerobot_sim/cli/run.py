@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .options import CommonOptions, Task, at_least, filled, read
+from .options import SteppingOptions, Task, at_least, filled, read
 
 ABOUT = """Collect demonstrations of the expert, train the student on them, score it on held-out seeds.
 
@@ -27,7 +27,7 @@ RECIPES = {"numpy/pick-place": (500, 20_000), "numpy/reach": (200, 5000)}
 
 
 @dataclass(kw_only=True)
-class RunOptions(CommonOptions):
+class RunOptions(SteppingOptions):
     """Options of `run`."""
 
     task: Task
@@ -89,7 +89,7 @@ def run(options: RunOptions, console: Any, *, log_every: int = 0) -> dict[str, A
     demo_episodes = options.demo_episodes or usual_demonstrations
     train_steps = options.train_steps or usual_steps
     root = filled(options.output_dir, env_id)
-    common: dict[str, Any] = {"seed": options.seed, "profile": options.profile, "overwrite": options.overwrite}
+    common: dict[str, Any] = {"seed": options.seed, "overwrite": options.overwrite}
     settings = {
         "env_id": env_id,
         "demo_episodes": demo_episodes,
@@ -100,7 +100,10 @@ def run(options: RunOptions, console: Any, *, log_every: int = 0) -> dict[str, A
     with RunFolder(root, "run", settings, overwrite=options.overwrite, products=()) as folder:
         console.say(f"Phase 1 of 3: {demo_episodes} demonstrations of the expert")
         collected = collect(
-            CollectOptions(task=env_id, episodes=demo_episodes, output_dir=root / "dataset", **common), console
+            CollectOptions(
+                task=env_id, episodes=demo_episodes, output_dir=root / "dataset", profile=options.profile, **common
+            ),
+            console,
         )
         console.say(f"Phase 2 of 3: {train_steps} updates of the student")
         trained = train(
@@ -122,6 +125,7 @@ def run(options: RunOptions, console: Any, *, log_every: int = 0) -> dict[str, A
                 episodes=options.eval_episodes,
                 videos=options.videos,
                 output_dir=root / "eval",
+                profile=options.profile,
                 **common,
             ),
             console,

@@ -125,14 +125,11 @@ def train(options: TrainOptions, console: Any) -> dict[str, Any]:
 def _watched(options: TrainOptions, console: Any) -> Generator[Callable[[int, float], None]]:
     """What to call after each update: a progress bar, or a line every so many."""
     if not options.log_every:
-        with console.progress("Training", options.steps, "updates") as advance:
-            done = 0
+        with console.progress("Training", options.steps, "updates") as show:
 
             def count(step: int, _loss: float) -> None:
-                nonlocal done
                 if (step + 1) % _BAR_STEP == 0 or step + 1 == options.steps:
-                    advance(step + 1 - done)
-                    done = step + 1
+                    show(step + 1)
 
             yield count
         return

@@ -131,7 +131,7 @@ def evaluate(
     profile: Profile | None = None,
     journal: Path | None = None,
     settings: Mapping[str, Any] | None = None,
-    on_result: Callable[[EpisodeResult], None] | None = None,
+    on_known: Callable[[int], None] | None = None,
 ) -> Score:
     """Runs one episode a seed and scores them.
 
@@ -144,7 +144,7 @@ def evaluate(
         journal: A JSON-lines file to which each result is added when it is known; results that a run with
             the same settings left there are taken, and only the rest is run.
         settings: What the journal's results depend on, such as the checkpoint's digest.
-        on_result: Called with each new result.
+        on_known: Called once, before anything runs, with how many results the journal holds already.
 
     Raises:
         InputError: No seeds.
@@ -156,6 +156,8 @@ def evaluate(
     spec = (envs[0] if isinstance(envs, Sequence) else envs).spec
     header = {"env_id": spec.id, "env_version": spec.version, **(settings or {})}
     results = _read_journal(journal, header, wanted) if journal else []
+    if on_known:
+        on_known(len(results))
     rest = wanted[len(results) :]
     for episode in rollout(envs, policy, rest, sinks=sinks, profile=profile) if rest else ():
         result = result_of(episode, spec.success_rule)
@@ -163,8 +165,6 @@ def evaluate(
         if journal:
             with journal.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(result)) + "\n")
-        if on_result:
-            on_result(result)
     return Score(success_rule=spec.success_rule, results=results)
 
 
