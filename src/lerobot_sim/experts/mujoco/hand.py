@@ -13,7 +13,7 @@ Bools: TypeAlias = "NDArray[np.bool_]"
 
 STEP = 0.025  # m of the tip's target for an action of 1
 TURN = 0.1  # rad
-GAIN = 0.5  # share of the way that is asked of one step
+GAIN = 0.3  # share of the way that is asked of one step
 
 
 def vector(o: dict[str, Floats], name: str) -> Floats:
@@ -31,14 +31,17 @@ def distance(offset: Floats) -> Floats:
     return np.hypot(offset[:, 0], offset[:, 1])
 
 
-def descent(offset: Floats, turn: Floats, above: float) -> tuple[Floats, Bools]:
-    """How far to go up (n,) on the way to a grasp: `above` it from afar, down over it; and whether it is reached."""
+def descent(offset: Floats, turn: Floats, above: float, wait: float = 0.5) -> tuple[Floats, Bools]:
+    """How far to go up (n,) on the way to a grasp, and whether it is reached.
+
+    From afar the way leads `above` the place, near to it down to the share `wait` of that, and over it all down.
+    """
     aside = distance(offset)
     over = (aside < 0.012) & (np.abs(turn) < 0.15)
     there = over & (np.abs(offset[:, 2]) < 0.006)
     rise = np.clip((aside - 0.006) / 0.03, 0.0, 1.0) * above
-    wait = np.where(over, np.minimum(rise, 0.02), np.maximum(rise, above / 2))
-    return offset[:, 2] + np.where(there, 0.0, wait), there
+    rise = np.where(over, np.minimum(rise, 0.02), np.maximum(rise, wait * above))
+    return offset[:, 2] + np.where(there, 0.0, rise), there
 
 
 def action(move: Floats, spin: Floats, opened: Bools, fastest: float | Floats = 0.8) -> Floats:
