@@ -22,6 +22,7 @@ class Way:
         low: The tip's height at work.
         high: The tip's height on its way over the puck.
         off: How far from the puck's middle the fingers go in the end.
+        straight: How far the fingers may be from the line through puck and mark.
     """
 
     behind: float
@@ -29,17 +30,16 @@ class Way:
     low: float
     high: float
     off: float
+    straight: float
 
 
 WAYS = {
-    "panda": Way(behind=0.075, contact=0.042, low=0.014, high=0.065, off=0.085),
-    "so100": Way(behind=0.055, contact=0.032, low=0.022, high=0.060, off=0.068),
-    "so101": Way(behind=0.055, contact=0.032, low=0.022, high=0.060, off=0.068),
+    "panda": Way(behind=0.075, contact=0.042, low=0.018, high=0.065, off=0.085, straight=0.02),
+    "so100": Way(behind=0.055, contact=0.032, low=0.022, high=0.060, off=0.068, straight=0.015),
+    "so101": Way(behind=0.055, contact=0.032, low=0.022, high=0.060, off=0.068, straight=0.015),
 }
-THERE = 0.006
+THERE = 0.01
 """Distance in m from the mark that is good enough."""
-STRAIGHT = 0.015
-"""How far in m the fingers may be from the line through puck and mark."""
 PUSHING = 0.3
 """Greatest action while pushing: 19 cm/s."""
 
@@ -62,7 +62,8 @@ def _decide(o: dict[str, Floats], way: Way) -> Floats:
 
     # push
     forward = np.clip(0.35 * remaining + 0.5 * np.maximum(-along - way.contact, 0.0), 0.08 * STEP, PUSHING * STEP)
-    push = forward[:, None] * ahead - 0.5 * across[:, None] * aside
+    forward = forward * np.clip(1.3 - np.abs(across) / way.straight, 0.0, 1.0)
+    push = forward[:, None] * ahead - 0.8 * across[:, None] * aside
     push = np.concatenate([push, 0.5 * (way.low - height)[:, None]], axis=1)
 
     # off it
@@ -70,7 +71,7 @@ def _decide(o: dict[str, Floats], way: Way) -> Floats:
     back = -np.clip(0.5 * (way.off - away), 0.0, 0.4 * STEP)[:, None] * offset / np.maximum(away, 1e-6)[:, None]
     back = np.concatenate([back, 0.5 * np.maximum(way.low - height, 0.0)[:, None]], axis=1)
 
-    pushing = (height < way.low + 0.012) & (np.abs(across) < STRAIGHT) & (along < 0) & (-along < way.behind + 0.02)
+    pushing = (height < way.low + 0.012) & (np.abs(across) < way.straight) & (along < 0) & (-along < way.behind + 0.02)
     move = np.where((remaining < THERE)[:, None], back, np.where(pushing[:, None], push, come)) / STEP
     return np.clip(move, -0.8, 0.8)
 

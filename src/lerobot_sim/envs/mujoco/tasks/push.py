@@ -8,18 +8,20 @@ on end (0.4 s). A puck that slides over the mark, or that is held down on it, do
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lerobot_sim import rng
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
+from lerobot_sim.envs.mujoco.contact_params import body_mass, friction
 from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.drive_params import actuator_gain
 from lerobot_sim.envs.mujoco.library import mj
+from lerobot_sim.envs.mujoco.model_params import ModelParam
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_marker, add_puck
 from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
@@ -62,8 +64,8 @@ class Layout:
 
 LAYOUTS = {
     "panda": Layout(0.035, 0.015, (0.42, 0.60), 0.5, (0.10, 0.20)),
-    "so100": Layout(0.025, 0.012, (0.15, 0.19), 0.5, (0.06, 0.11)),
-    "so101": Layout(0.025, 0.012, (0.15, 0.19), 0.5, (0.06, 0.11)),
+    "so100": Layout(0.025, 0.012, (0.16, 0.20), 0.5, (0.06, 0.11)),
+    "so101": Layout(0.025, 0.012, (0.16, 0.20), 0.5, (0.06, 0.11)),
 }
 _CANDIDATES = 16
 
@@ -107,7 +109,7 @@ def _closed_ctrl(bench: Bench, qpos: NDArray[np.float64]) -> NDArray[np.float64]
     return ctrl
 
 
-def _spec(bench: Bench, control: Controller, reward: str) -> EnvSpec:
+def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], reward: str) -> EnvSpec:
     names = (
         *(f"puck.{axis}" for axis in "xyz"),
         *(f"fingers_to_puck.{axis}" for axis in "xyz"),
@@ -124,6 +126,7 @@ def _spec(bench: Bench, control: Controller, reward: str) -> EnvSpec:
             ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
         },
         action=control.action,
+        params={name: param.param for name, param in params.items()},
         cameras=bench.cameras,
         success_rule=f"hold({HELD})",
         options={"robot": bench.robot.name, "reward": reward, "controller": control.name},
@@ -165,6 +168,11 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
 
     bench = make_bench(find_robot(robot), build)
     control = make_controller(controller, bench.robot, bench.model, gripper="none")
+    params = {
+        "puck_mass": body_mass(bench.model, PUCK, 0.05, 0.4),
+        "puck_friction": friction(bench.model, [PUCK], 0.2, 1.0),
+        "arm_gain": actuator_gain(bench.model, list(bench.arm.actuators), 0.5, 2.0),
+    }
     closed = _closed(bench)
     puck, mark = bench.index.body(PUCK), bench.index.body(MARK)
     place, speed = bench.index.free(PUCK), bench.index.free_dofs(PUCK)
@@ -215,7 +223,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         return f"The puck is {left:.3f} m from the mark{', at rest, and the hand is off it' if success else ''}."
 
     return MujocoTask(
-        spec=_spec(bench, control, reward),
+        spec=_spec(bench, control, params, reward),
         model=bench.model,
         instruction="Push the puck onto the green mark.",
         controller=control,
@@ -223,6 +231,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         observe=observe,
         judge=judge,
         describe=describe,
+        model_params=params,
         initial_ctrl=lambda qpos: _closed_ctrl(bench, qpos),
     )
 
@@ -233,10 +242,7 @@ def _mark_for(
     """The mark (n, 2) for a puck (n, 2): the first of several draws that is neither too near nor too far."""
     counter = attempt * _CANDIDATES
     draws = np.stack(
-        [
-            place_on_arc(seeds, "push/mark", counter + i, layout.distance, layout.angle)
-            for i in range(_CANDIDATES)
-        ],
+        [place_on_arc(seeds, "push/mark", counter + i, layout.distance, layout.angle) for i in range(_CANDIDATES)],
         axis=1,
     )
     distance = np.linalg.norm(draws - start[:, None], axis=2)

@@ -7,7 +7,7 @@ not reaching it. The gripper stays open.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,13 @@ from lerobot_sim import rng
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
 from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.drive_params import actuator_gain
+from lerobot_sim.envs.mujoco.model_params import ModelParam
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_marker
 from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
 from lerobot_sim.envs.mujoco.robots.catalogue import robot as find_robot
+from lerobot_sim.envs.mujoco.scene_params import gravity
 from lerobot_sim.envs.mujoco.tabletop import Bench, make_bench, place_on_arc
 from lerobot_sim.envs.mujoco.world import World
 from lerobot_sim.envs.task_env import Arrays, TaskEnv
@@ -37,20 +40,21 @@ ANGLE = 0.6  # rad to either side of +x
 
 @dataclass(frozen=True)
 class Room:
-    """Where a robot's targets are: least and greatest distance from the base's axis, and height, in m."""
+    """A robot's targets: least and greatest distance from the base's axis, and height; the ball's radius; in m."""
 
     radius: tuple[float, float]
     height: tuple[float, float]
+    ball: float
 
 
 ROOMS = {
-    "panda": Room((0.35, 0.65), (0.08, 0.40)),
-    "so100": Room((0.13, 0.23), (0.03, 0.12)),
-    "so101": Room((0.13, 0.22), (0.03, 0.12)),
+    "panda": Room((0.35, 0.65), (0.08, 0.40), 0.012),
+    "so100": Room((0.13, 0.23), (0.03, 0.12), 0.007),
+    "so101": Room((0.13, 0.22), (0.03, 0.12), 0.007),
 }
 
 
-def _spec(bench: Bench, control: Controller, reward: str) -> EnvSpec:
+def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], reward: str) -> EnvSpec:
     names = (*(f"target.{axis}" for axis in "xyz"), *(f"tip_to_target.{axis}" for axis in "xyz"))
     return EnvSpec(
         id="mujoco/reach",
@@ -62,6 +66,7 @@ def _spec(bench: Bench, control: Controller, reward: str) -> EnvSpec:
             ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
         },
         action=control.action,
+        params={name: param.param for name, param in params.items()},
         cameras=bench.cameras,
         success_rule=f"hold({HELD})",
         options={"robot": bench.robot.name, "reward": reward, "controller": control.name},
@@ -97,11 +102,15 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
     room = ROOMS[robot]
 
     def build(spec: Any) -> Sequence[str]:
-        add_marker(spec, TARGET, 0.012, (0.85, 0.15, 0.15, 0.8))
+        add_marker(spec, TARGET, room.ball, (0.85, 0.15, 0.15, 0.8))
         return []
 
     bench = make_bench(find_robot(robot), build)
     control = make_controller(controller, bench.robot, bench.model, gripper="none")
+    params = {
+        "arm_gain": actuator_gain(bench.model, list(bench.arm.actuators), 0.5, 2.0),
+        "gravity": gravity(bench.model, -15.0, 5.0),
+    }
     target = bench.index.body(TARGET)
     place = bench.index.qpos([f"{TARGET}.{axis}" for axis in "xyz"])
 
@@ -131,7 +140,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         return f"The tip is {np.linalg.norm(offset):.3f} m from the target{', near enough' if success else ''}."
 
     return MujocoTask(
-        spec=_spec(bench, control, reward),
+        spec=_spec(bench, control, params, reward),
         model=bench.model,
         instruction="Move the hand to the red ball.",
         controller=control,
@@ -139,5 +148,6 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         observe=observe,
         judge=judge,
         describe=describe,
+        model_params=params,
         initial_ctrl=bench.ctrl,
     )

@@ -8,7 +8,7 @@ ten control steps on end (0.4 s). A cube that is held or pressed where it belong
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,10 @@ from numpy.typing import NDArray
 from lerobot_sim import rng
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
+from lerobot_sim.envs.mujoco.contact_params import body_mass, friction
 from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.drive_params import actuator_gain
+from lerobot_sim.envs.mujoco.model_params import ModelParam
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_box, add_touch
 from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
@@ -62,7 +65,39 @@ LAYOUTS = {
 }
 
 
-def _spec(bench: Bench, control: Controller, reward: str) -> EnvSpec:
+@dataclass(frozen=True)
+class _Cubes:
+    """How the cubes lie in a World."""
+
+    bench: Bench
+    edge: float
+
+    def at(self, world: World, name: str) -> Array:
+        """A cube's middle, (n, 3) in m."""
+        return world.xpos[:, self.bench.index.body(name)]
+
+    def to_top(self, world: World) -> Array:
+        """From the red cube's middle to where it belongs, (n, 3) in m."""
+        offset = self.at(world, GREEN) - self.at(world, RED)
+        return namespace(offset).concat([offset[:, :2], offset[:, 2:] + 2 * self.edge], axis=1)
+
+    def stacked(self, world: World) -> Array:
+        """Whether the red cube touches the green one from above, bool (n,)."""
+        offset = self.to_top(world)
+        level = (offset[:, 2] > -LEVEL) & (offset[:, 2] < LEVEL)
+        touching = world.sensordata[:, self.bench.index.sensor(TOUCH)][:, 0] > 0
+        return level & (_length(offset[:, :2]) < self.edge) & touching
+
+    def left_alone(self, world: World) -> Array:
+        """Whether both are still, no finger touches them, and the green one lies on the table, bool (n,)."""
+        alone = self.at(world, GREEN)[:, 2] < self.edge + LEVEL
+        for name in (RED, GREEN):
+            speed = _length(world.qvel[:, self.bench.index.free_dofs(name)][:, :3])
+            alone = alone & (speed < SLOW) & ~self.bench.touched(world, name)
+        return alone
+
+
+def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], reward: str) -> EnvSpec:
     vectors = ("red_cube", "green_cube", "tip_to_red", "red_to_green_top")
     names = (
         *(f"{vector}.{axis}" for vector in vectors for axis in "xyz"),
@@ -81,6 +116,7 @@ def _spec(bench: Bench, control: Controller, reward: str) -> EnvSpec:
             ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
         },
         action=control.action,
+        params={name: param.param for name, param in params.items()},
         cameras=bench.cameras,
         success_rule=f"hold({HELD})",
         options={"robot": bench.robot.name, "reward": reward, "controller": control.name},
@@ -124,9 +160,13 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
 
     bench = make_bench(find_robot(robot), build)
     control = make_controller(controller, bench.robot, bench.model)
-    red, green = bench.index.body(RED), bench.index.body(GREEN)
-    speeds = [bench.index.free_dofs(name) for name in (RED, GREEN)]
-    touch = bench.index.sensor(TOUCH)
+    pads = [pad for finger in bench.arm.fingers for pad in finger]
+    params = {
+        "red_mass": body_mass(bench.model, RED, 0.02, 0.15),
+        "pad_friction": friction(bench.model, pads, 0.5, 2.0),
+        "arm_gain": actuator_gain(bench.model, list(bench.arm.actuators), 0.5, 2.0),
+    }
+    cubes = _Cubes(bench, edge)
 
     def draw(seeds: NDArray[np.int64], attempt: int, _params: Arrays) -> tuple[NDArray[np.float64], Arrays]:
         qpos = bench.home(len(seeds))
@@ -136,41 +176,25 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
             qpos[:, place] = _pose(seeds, f"stack/{name}", attempt, layout, sign)
         return qpos, {}
 
-    def to_top(world: World) -> Array:
-        """From the red cube's middle to where it belongs, (n, 3) in m."""
-        xp = namespace(world.qpos)
-        offset = world.xpos[:, green] - world.xpos[:, red]
-        return xp.concat([offset[:, :2], offset[:, 2:] + 2 * edge], axis=1)
-
-    def stacked(world: World) -> Array:
-        """Whether the red cube touches the green one from above, bool (n,)."""
-        offset = to_top(world)
-        level = (offset[:, 2] > -LEVEL) & (offset[:, 2] < LEVEL)
-        aside = offset[:, 0] * offset[:, 0] + offset[:, 1] * offset[:, 1]
-        return level & (aside < edge * edge) & (world.sensordata[:, touch][:, 0] > 0)
-
     def observe(world: World, _memory: Batch, _params: Batch) -> Batch:
         xp = namespace(world.qpos)
-        at, tip = world.xpos[:, red], bench.tip(world)
-        turn = 4 * (yaw_of(world.xquat[:, red]) - bench.hand_yaw(world))[:, None]
-        flags = [xp.astype(flag, xp.float64)[:, None] for flag in (bench.grasped(world, RED), stacked(world))]
+        at, tip = cubes.at(world, RED), bench.tip(world)
+        turn = 4 * (yaw_of(world.xquat[:, bench.index.body(RED)]) - bench.hand_yaw(world))[:, None]
+        flags = [xp.astype(flag, xp.float64)[:, None] for flag in (bench.grasped(world, RED), cubes.stacked(world))]
         around = xp.concat(
-            [at, world.xpos[:, green], at - tip, to_top(world), xp.sin(turn), xp.cos(turn), *flags], axis=1
+            [at, cubes.at(world, GREEN), at - tip, cubes.to_top(world), xp.sin(turn), xp.cos(turn), *flags], axis=1
         )
         return {STATE: bench.state(world), ENVIRONMENT_STATE: xp.astype(around, xp.float32)}
 
     def judge(world: World, _memory: Batch, _params: Batch) -> tuple[Array, Array, Batch]:
         xp = namespace(world.qpos)
-        reach = _length(world.xpos[:, red] - bench.tip(world))
-        left = _length(to_top(world))
-        still = (_length(world.qvel[:, speeds[0]][:, :3]) < SLOW) & (_length(world.qvel[:, speeds[1]][:, :3]) < SLOW)
-        free = ~(bench.touched(world, RED) | bench.touched(world, GREEN))
-        lies = world.xpos[:, green, 2] < edge + LEVEL
-        success = stacked(world) & still & free & lies & (reach > layout.away)
+        reach = _length(cubes.at(world, RED) - bench.tip(world))
+        left = _length(cubes.to_top(world))
+        success = cubes.stacked(world) & cubes.left_alone(world) & (reach > layout.away)
         if reward == "sparse":
             value = xp.astype(success, xp.float32)
         else:
-            near = xp.exp(-10 * reach) * (1.0 - xp.astype(stacked(world), xp.float64))
+            near = xp.exp(-10 * reach) * (1.0 - xp.astype(cubes.stacked(world), xp.float64))
             placed = xp.exp(-10 * left)
             value = xp.astype(0.2 * near + 0.5 * placed + 0.3 * xp.astype(success, xp.float64), xp.float32)
         return value, success, {"distance": left, "tip_distance": reach}
@@ -178,11 +202,11 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
     def describe(world: World, _memory: Batch, success: bool) -> str:
         if success:
             return "The red cube rests on the green one, and the hand is away."
-        offset = np.asarray(to_top(world))[0]
+        offset = np.asarray(cubes.to_top(world))[0]
         return f"The red cube is {np.linalg.norm(offset):.3f} m from its place on the green one."
 
     return MujocoTask(
-        spec=_spec(bench, control, reward),
+        spec=_spec(bench, control, params, reward),
         model=bench.model,
         instruction="Put the red cube on the green cube.",
         controller=control,
@@ -190,6 +214,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         observe=observe,
         judge=judge,
         describe=describe,
+        model_params=params,
         initial_ctrl=bench.ctrl,
     )
 
