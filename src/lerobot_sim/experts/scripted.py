@@ -24,15 +24,23 @@ class ScriptedExpert:
         spec: The environment's; its features name every number.
         decide: (name -> (n,) float64, all of the observation) -> action (n, A) float64; clipped to its bounds.
         noise: Standard deviation of the Gaussian noise on the action.
+        known: (the episodes' seeds (n,)) -> further named numbers, of what the seed draws and nobody can see.
     """
 
     cameras: Mapping[str, Camera] = {}
     batch_invariant = True
 
-    def __init__(self, spec: EnvSpec, decide: Callable[[dict[str, Floats]], Floats], noise: float) -> None:
+    def __init__(
+        self,
+        spec: EnvSpec,
+        decide: Callable[[dict[str, Floats]], Floats],
+        noise: float,
+        known: Callable[[NDArray[np.int64]], dict[str, Floats]] | None = None,
+    ) -> None:
         self._spec = spec
         self._decide = decide
         self._noise = noise
+        self._known = known
         self._clock = LaneClock()
 
     def reset(self, lanes: Array, seeds: Array) -> None:
@@ -43,9 +51,11 @@ class ScriptedExpert:
         for key, feature in self._spec.observation.items():
             rows = to_numpy(observation[key]).astype(np.float64)
             named.update((name, rows[:, i]) for i, name in enumerate(feature.names))
+        seeds, acts = self._clock.of(len(active))
+        if self._known:
+            named.update(self._known(seeds))
         action: NDArray[Any] = self._decide(named)
         if self._noise > 0:
-            seeds, acts = self._clock.of(len(action))
             action = action + self._noise * rng.normal(
                 seeds, f"expert/{self._spec.id}", acts, shape=self._spec.action.shape
             )

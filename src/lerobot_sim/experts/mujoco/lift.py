@@ -13,7 +13,8 @@ LIFT_TO = {"panda": 0.14, "so100": 0.08, "so101": 0.072}
 """Height in m to which the cube is carried, by robot."""
 
 
-def _decide(o: dict[str, Floats], lift_to: float) -> Floats:
+def decide(o: dict[str, Floats], lift_to: float) -> Floats:
+    """The action (n, A) for named numbers, with the cube to be carried to a height in m."""
     offset = np.stack([o[f"tip_to_cube.{axis}"] for axis in "xyz"], axis=1)
     turn = np.arctan2(o["hand_to_cube.sin4"], o["hand_to_cube.cos4"]) / 4
     aside = np.sqrt(offset[:, 0] ** 2 + offset[:, 1] ** 2)
@@ -36,4 +37,4 @@ def _decide(o: dict[str, Floats], lift_to: float) -> Floats:
 def make(spec: EnvSpec, noise: float = 0.02) -> ScriptedExpert:
     """The expert of `mujoco/lift` for any robot."""
     lift_to = LIFT_TO[spec.options["robot"]]
-    return ScriptedExpert(spec, lambda o: _decide(o, lift_to), noise)
+    return ScriptedExpert(spec, lambda o: decide(o, lift_to), noise)
