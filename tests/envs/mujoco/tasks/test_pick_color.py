@@ -1,4 +1,4 @@
-"""`mujoco/pick-color`: the expert picks what is named, cheaters get nothing, and the words follow from seed and Params."""
+"""`mujoco/pick-color`: the expert picks what is named, cheaters get nothing, words follow from seed and Params."""
 
 import numpy as np
 import pytest
@@ -89,7 +89,7 @@ def cheat_by_hovering(env, observation):
 
     def hover(observation, t):
         o = numbers(env, observation)
-        way = np.stack([o[f"tip_to_target.{axis}"] for axis in "xyz"], axis=1) + [0, 0, 0.05]
+        way = np.stack([o[f"tip_to_target.{axis}"] for axis in "xyz"], axis=1) + np.array([0, 0, 0.05])
         still = np.zeros((env.num_envs, 1))
         up = np.concatenate([0 * way[:, :2], 0.5 + 0 * way[:, 2:]], axis=1)
         return np.concatenate([20 * way if t < 50 else up, still, still + (1 if t < 50 else -1)], axis=1)

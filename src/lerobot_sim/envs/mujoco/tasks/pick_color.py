@@ -1,8 +1,9 @@
 """`mujoco/pick-color`: pick up the cube that the instruction names.
 
-A red, a green and a blue cube as in `mujoco/lift` lie before the arm, in any order, turned by up to 23 degrees. Seed and
-Params say which one is meant and in what words. Success is that cube held as high as in `mujoco/lift`, touched by both fingers and slower than 0.2 m/s,
-with the other two still on the table; the rule asks for it at ten control steps on end (0.4 s).
+A red, a green and a blue cube as in `mujoco/lift` lie before the arm, in any order, turned by up to 23 degrees. Seed
+and Params say which one is meant and in what words. Success is that cube held as high as in `mujoco/lift`, touched by
+both fingers and slower than 0.2 m/s, with the other two still on the table; the rule asks for it at ten control steps
+on end (0.4 s).
 
 The phrases are in two splits: `PHRASES["train"]` come first among the choices of the Param `phrase`, then
 `PHRASES["held_out"]`, then one choice a split, by which the seed draws from it. By default the seed draws a colour and
@@ -78,7 +79,7 @@ _PARAMS = {
     "phrase": Param(
         nominal=len(_EVERY),
         choices=(*_EVERY, "train, by seed", "held_out, by seed"),
-        about=f"words of the instruction: {len(PHRASES['train'])} of the split train, {len(PHRASES['held_out'])} held out",
+        about=f"words: {len(PHRASES['train'])} of the split train, {len(PHRASES['held_out'])} held out",
     ),
 }
 
