@@ -14,11 +14,14 @@ import contextlib
 import gc
 import json
 import os
+import shutil
 import statistics
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -102,6 +105,20 @@ def interleaved(functions: Mapping[str, Callable[[], object]], repeats: int, *, 
             if turn >= warm_up:
                 times[name].append(seconds)
     return {name: statistics.median(values) for name, values in times.items()}
+
+
+def peer_python(name: str) -> str:
+    """Python of an environment with a peer that cannot share ours, made from requirements/peers/<name>.lock."""
+    root = Path(__file__).parent.parent
+    folder = root / f".venv-{name}"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        uv = shutil.which("uv") or str(root / ".tools/uv/bin/uv")
+        lock = root / "requirements/peers" / f"{name}.lock"
+        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
+        install = [uv, "pip", "install", "--quiet", "--python", str(python), "--require-hashes", "-r", str(lock)]
+        subprocess.run(install, check=True)
+    return str(python)
 
 
 def main(measure: Callable[[bool], list[Row]], about: str | None) -> None:
