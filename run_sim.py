@@ -37,8 +37,10 @@ def parser() -> argparse.ArgumentParser:
 def train(options: argparse.Namespace, task: str) -> int:
     """Demonstrations, training, evaluation."""
     from lerobot_sim.cli.console import Console
+    from lerobot_sim.cli.options import at_least
     from lerobot_sim.cli.run import RunOptions, run
 
+    at_least(1, demo_episodes=options.demo_episodes, train_steps=options.train_steps)
     result = run(
         RunOptions(
             task=task,
@@ -84,12 +86,13 @@ def evaluate(options: argparse.Namespace, task: str) -> int:
 
 def report(result: dict[str, Any]) -> int:
     """The tutorial's last line; five episodes say little, so the interval stands beside the rate."""
-    low, high = result["interval"]
     print(RULE)
-    print(
-        f"Eval ({result['episodes']} eps): reward={result['mean_return']:.3f}, "
-        f"success={result['success_rate']:.1%} (95% interval {low:.1%} to {high:.1%})"
-    )
+    if result["interval"]:
+        low, high = result["interval"]
+        print(
+            f"Eval ({result['episodes']} eps): reward={result['mean_return']:.3f}, "
+            f"success={result['success_rate']:.1%} (95% interval {low:.1%} to {high:.1%})"
+        )
     return 1 if result["policy_errors"] else 0
 
 
@@ -98,20 +101,22 @@ def visualize(task: str, seed: int) -> int:
     import gymnasium
 
     from lerobot_sim import registry
+    from lerobot_sim.gym import gymnasium_id
 
-    spec = registry.make(task).spec
-    env = gymnasium.make(
-        f"lerobot_sim.gym:lerobot-sim/{spec.id.replace('/', '-')}-v{spec.version}", render_mode="human"
-    )
+    env = gymnasium.make(gymnasium_id(task, registry.spec_of(task).version), render_mode="human")
     env.action_space.seed(seed)
     env.reset(seed=seed)
+    print("Close the window, or press Ctrl-C, to end.")
     try:
-        while True:
+        while env.get_wrapper_attr("watched"):
             _, _, terminated, truncated, _ = env.step(env.action_space.sample())
             if terminated or truncated:
                 env.reset()
+    except KeyboardInterrupt:
+        pass  # the way to end it
     finally:
         env.close()
+    return 0
 
 
 def run_mode(options: argparse.Namespace) -> int:

@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
 
-from lerobot_sim.compat import REPLACED
+from lerobot_sim.compat import REPLACED, WORKING
 from lerobot_sim.errors import ReplacedNameError, SimError
 
 
@@ -94,6 +95,22 @@ def test_a_name_that_is_gone_names_its_replacement(module, name, replacement):
 def test_every_old_module_can_be_imported():
     for module in REPLACED:
         __import__(f"lerobot_sim.{module}")
+
+
+@pytest.mark.parametrize(("module", "name"), [(module, name) for module, names in WORKING.items() for name in names])
+def test_every_name_that_works_is_in_its_old_place(module, name):
+    assert callable(getattr(import_module(f"lerobot_sim.{module}"), name))
+
+
+def test_the_arms_environments_have_the_tutorials_sizes():
+    from lerobot_sim.envs.pick_place import PickPlaceSimEnv
+    from lerobot_sim.envs.reach import ReachSimEnv
+
+    for make, state, action in ((PickPlaceSimEnv, 13, 7), (ReachSimEnv, 9, 6)):
+        env = make()
+        assert env.observation_space["agent_pos"].shape == (state,)
+        assert env.action_space.shape == (action,)
+        env.close()
 
 
 def test_modules_and_names_that_never_were_stay_unknown():

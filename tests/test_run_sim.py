@@ -1,5 +1,6 @@
 """The tutorial's script keeps its flags, its defaults and its files."""
 
+import os
 import re
 import subprocess
 import sys
@@ -62,3 +63,29 @@ def test_what_is_not_there_is_said_in_one_line(tmp_path, arguments, word):
     assert ran.returncode == 2
     assert word in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_no_demonstrations_are_refused(tmp_path):
+    ran = run_sim("--demo-episodes", "0", cwd=tmp_path)
+    assert ran.returncode == 2
+    assert "--demo-episodes: expected at least 1" in ran.stderr
+
+
+def test_visualize_ends_when_its_window_is_closed():
+    code = (
+        "import pygame, sys, run_sim\n"
+        "from lerobot_sim.bridges import window\n"
+        "show, seen = window.Window.show, []\n"
+        "def close_at_the_third(self, image):\n"
+        "    seen.append(image)\n"
+        "    if len(seen) == 3: pygame.event.post(pygame.event.Event(pygame.WINDOWCLOSE, window=self._window))\n"
+        "    show(self, image)\n"
+        "window.Window.show = close_at_the_third\n"
+        "sys.argv[1:] = ['--mode', 'visualize']\n"
+        "sys.exit(run_sim.main())"
+    )
+    environment = {**os.environ, "SDL_VIDEODRIVER": "dummy"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60, env=environment
+    )
+    assert ran.returncode == 0, ran.stderr

@@ -1,7 +1,7 @@
 """Names of the tutorial's package: what still works under its old name, and what replaces the rest.
 
-`lerobot_sim.envs.push_t.PushTSimEnv` and its kin are found here by the finder in `lerobot_sim/__init__.py` (modules
-that no longer exist) and by `old_name` in the modules that still do. Nothing here is imported before it is asked for.
+`lerobot_sim.envs.push_t.PushTSimEnv` and its kin are found here by the finder in `old_names` (modules that no longer
+exist) and by `old_name` in the modules that still do. Nothing here is imported before it is asked for.
 """
 
 from __future__ import annotations
@@ -32,9 +32,7 @@ class SingleLanePolicy:
     """A policy of ours behind the tutorial's two methods, `select_action(observation)` and `reset()`."""
 
     def __init__(self, name: str, env_id: str, seed: int = 42, **options: Any) -> None:
-        env = registry.make(env_id)
-        self._policy = registry.make_policy(name, env.spec, **options)
-        env.close()
+        self._policy = registry.make_policy(name, registry.spec_of(env_id), **options)
         self._seed = seed
         self.reset()
 
@@ -56,12 +54,12 @@ def make_sim_env(task: str = "pusht", config: Any = None, **options: Any) -> Any
     """The tutorial's factory: a gymnasium environment whose observation is `{"agent_pos": …}`."""
     import gymnasium
 
+    from lerobot_sim.gym import gymnasium_id
+
     if config is not None:
         raise ReplacedNameError("make_sim_env takes no config: the task's figures are Params, given to reset.")
     env_id = registry.resolve(TASKS.get(task, task))
-    version = registry.make(env_id).spec.version
-    name = f"lerobot_sim.gym:lerobot-sim/{env_id.replace('/', '-')}-v{version}"
-    return gymnasium.make(name, keys="lerobot", **options)
+    return gymnasium.make(gymnasium_id(env_id, registry.spec_of(env_id).version), keys="lerobot", **options)
 
 
 def _env(task: str) -> Any:

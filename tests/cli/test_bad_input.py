@@ -77,7 +77,9 @@ def test_no_checkpoint(command, tmp_path):
 
 
 def test_checkpoint_for_another_task(command, folder, tmp_path):
-    message = one_line(command("eval", "reach", "--policy", folder / "best_policy.npz", "--output-dir", tmp_path / "e"))
+    message = one_line(
+        command("eval", "numpy/reach", "--policy", folder / "best_policy.npz", "--output-dir", tmp_path / "e")
+    )
     assert "numpy/push-t" in message
     assert "numpy/reach" in message
 
@@ -149,3 +151,15 @@ def test_a_broken_pipe_is_no_traceback(tmp_path):
     shell = f"{sys.executable} -m lerobot_sim list --json | head -c 10"
     ran = subprocess.run(["bash", "-c", shell], capture_output=True, text=True)
     assert "Traceback" not in ran.stderr
+
+
+def test_a_camera_that_is_not_there_is_said_before_anything_runs(command, tmp_path):
+    arguments = ("--policy", "expert", "--videos", "1", "--camera", "frnt", "--output-dir", tmp_path / "e")
+    assert "'front'" in one_line(command("eval", "push-t", *arguments))
+    assert not (tmp_path / "e").exists()
+
+
+def test_a_policy_that_is_not_there_names_the_nearest(command, tmp_path):
+    message = one_line(command("eval", "push-t", "--policy", "exprt", "--output-dir", tmp_path / "e"))
+    assert "Did you mean 'expert'" in message
+    assert "checkpoint" in message

@@ -109,9 +109,11 @@ def test_other_settings_in_the_same_folder_are_refused_and_overwrite_replaces(co
 
 def test_collect_adds_to_what_is_there_and_lanes_do_not_matter(command, tmp_path):
     for episodes, lanes in ((3, 2), (5, 5)):
-        said = command("collect", "reach", "--episodes", episodes, "--num-envs", lanes, "--output-dir", tmp_path / "a")
+        said = command(
+            "collect", "numpy/reach", "--episodes", episodes, "--num-envs", lanes, "--output-dir", tmp_path / "a"
+        )
         assert said.code == 0, said.err
-    command("collect", "reach", "--episodes", "5", "--num-envs", "1", "--output-dir", tmp_path / "b")
+    command("collect", "numpy/reach", "--episodes", "5", "--num-envs", "1", "--output-dir", tmp_path / "b")
     files = sorted(path.relative_to(tmp_path / "a") for path in (tmp_path / "a/data").rglob("*.parquet"))
     assert files
     for path in (*files, "sim/episodes.jsonl"):
@@ -157,3 +159,14 @@ def test_profile_says_where_the_time_went(command, tmp_path):
     said = command("collect", "push-t", "--episodes", "2", "--output-dir", tmp_path / "d", "--profile")
     assert "physics" in said.out
     assert "policy" in said.out
+
+
+def test_bars_end_full_and_begin_with_what_was_known(command, tmp_path):
+    arguments = ("eval", "push-t", "--policy", "expert", "--episodes", "5", "--output-dir", tmp_path / "e")
+    assert "5/5 episodes" in command(*arguments).err
+    assert "5/5 episodes" in command(*arguments).err
+
+
+def test_list_fits_a_terminal_and_is_one_line_an_environment_in_a_pipe(command):
+    lines = command("list").out.splitlines()
+    assert len(lines) == 1 + len(environments())

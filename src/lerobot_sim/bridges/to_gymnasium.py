@@ -143,6 +143,11 @@ class SimEnv(gymnasium.Env[Nested, NDArray[Any]]):
         return self._face.env
 
     @property
+    def watched(self) -> bool:
+        """Whether a window shows the episode; no more once a person has closed it."""
+        return self._face.window is not None and self._face.window.is_open
+
+    @property
     def task_description(self) -> str:
         """The instruction of the present episode."""
         return self.env.instructions[0]

@@ -87,6 +87,7 @@ class Window:
             if not pygame.display.get_init():
                 pygame.display.init()
                 _desk.owned = True
+                _refuse_invisible(pygame)
             self._window = pygame.Window(self._title, size)
         except pygame.error as error:
             raise InputError(
@@ -103,6 +104,14 @@ class Window:
         if self._next_s > now:
             time.sleep(self._next_s - now)
         self._next_s = max(self._next_s, now) + self._period_s
+
+
+def _refuse_invisible(pygame: ModuleType) -> None:
+    """Without a display SDL may take a driver that shows nothing; only who asks for that one gets it."""
+    if pygame.display.get_driver() in ("dummy", "offscreen") and not os.environ.get("SDL_VIDEODRIVER"):
+        pygame.display.quit()
+        _desk.owned = False
+        raise pygame.error("there is no display")
 
 
 def _listen(pygame: ModuleType) -> None:

@@ -17,7 +17,7 @@ adds to what is there.
 
 examples:
   lerobot-sim collect push-t --episodes 50
-  lerobot-sim collect reach --policy random --output-dir outputs/noise"""
+  lerobot-sim collect numpy/reach --policy random --output-dir outputs/noise"""
 
 
 @dataclass(kw_only=True)

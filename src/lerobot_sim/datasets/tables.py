@@ -142,7 +142,7 @@ def read_table(path: Path, columns: Sequence[str], *, mend: str, schema: Schema 
     except StorageError:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise StorageError(f"{path} is damaged: {error}. {mend}") from error
+        raise StorageError(f"{path} is damaged: {str(error).rstrip('.')}. {mend}") from error
 
 
 def count_rows(path: Path, *, mend: str) -> int:
@@ -152,7 +152,7 @@ def count_rows(path: Path, *, mend: str) -> int:
     except FileNotFoundError as error:
         raise StorageError(f"{path} is missing. {mend}") from error
     except (pa.ArrowException, OSError) as error:
-        raise StorageError(f"{path} is damaged: {error}. {mend}") from error
+        raise StorageError(f"{path} is damaged: {str(error).rstrip('.')}. {mend}") from error
 
 
 def to_numpy(name: str, column: Column, table: Table) -> NDArray[Any]:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lerobot_sim import rng
 from lerobot_sim.env import Batch
+from lerobot_sim.old_names import old_name
 from lerobot_sim.spec import STATE, Camera, EnvSpec, Feature
 
 from . import arm
@@ -110,3 +111,7 @@ TASK = Task(
 def make(num_envs: int = 1) -> TaskEnv:
     """`num_envs` lanes of `numpy/reach`."""
     return TaskEnv(TASK, num_envs)
+
+
+def __getattr__(name: str) -> Any:
+    return old_name(__name__, name)

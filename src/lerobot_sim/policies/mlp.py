@@ -164,7 +164,9 @@ class MLPPolicy:
         stored = read_npz(Path(path), "checkpoint")
         missing = [name for name in (*WEIGHTS, *_DIMENSIONS) if name not in stored]
         if missing:
-            raise StorageError(f"'{path}' is no checkpoint of an MLP: it lacks {', '.join(missing)}.")
+            raise StorageError(
+                f"'{path}' is no checkpoint of an MLP: it lacks {', '.join(missing)}. Train one: lerobot-sim train."
+            )
         try:
             return _from_arrays(stored)
         except (ValueError, TypeError) as error:

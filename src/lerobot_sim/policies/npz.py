@@ -34,7 +34,10 @@ def write_npz(path: Path, arrays: Mapping[str, Any]) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise StorageError(f"'{path}' could not be written: {error.strerror or error}.") from error
+        raise StorageError(
+            f"'{path}' could not be written: {error.strerror or error}. What was there is kept: make room or give a "
+            "folder that can be written, and run the same command again."
+        ) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -56,4 +59,6 @@ def read_npz(path: Path, what: str) -> dict[str, NDArray[Any]]:
     except FileNotFoundError as error:
         raise StorageError(f"There is no {what} at '{path}'.") from error
     except _DAMAGE as error:
-        raise StorageError(f"'{path}' is no {what} or is damaged: {error}") from error
+        raise StorageError(
+            f"'{path}' is no {what} or is damaged ({type(error).__name__}). Restore it from a copy, or train it anew."
+        ) from error
