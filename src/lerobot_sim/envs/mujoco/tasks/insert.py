@@ -1,15 +1,16 @@
 """`mujoco/insert`: put the peg into the hole.
 
 A square peg (24 mm wide and 8 cm high for the Panda, 20 mm and 4.5 cm for SO-100) stands on one side. On the other is
-a block with a square hole right through it, 3 mm wider than the peg and 35 mm deep (14 mm); both are turned. Success is
-a peg that stands upright in the hole, its foot within 5 mm of the bottom, that no finger touches and that is slower than
-5 cm/s; the rule asks for it at ten control steps on end (0.4 s). A peg that is held in the hole, or that leans on the
+a block with a square hole right through it, 3 mm wider than the peg and 35 mm deep (14 mm); both are turned. Success
+is a peg that stands upright in the hole, its foot within 5 mm of the bottom, that no finger touches and that is slower
+than 5 cm/s; the rule asks for it at ten control steps on end (0.4 s). A peg that is held in the hole, or that leans on
+the
 block, does not count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +20,11 @@ from numpy.typing import NDArray
 from lerobot_sim import rng
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
+from lerobot_sim.envs.mujoco.contact_params import body_mass, friction
 from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.drive_params import actuator_gain
 from lerobot_sim.envs.mujoco.furniture import Fixture, add_board, add_fixture, turned
+from lerobot_sim.envs.mujoco.model_params import ModelParam
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_box
 from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
@@ -68,7 +72,7 @@ SIZES = {
 }
 
 
-def _spec(bench: Bench, control: Controller, reward: str) -> EnvSpec:
+def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], reward: str) -> EnvSpec:
     names = (
         *(f"peg.{axis}" for axis in "xyz"),
         *(f"tip_to_grip.{axis}" for axis in "xyz"),
@@ -91,6 +95,7 @@ def _spec(bench: Bench, control: Controller, reward: str) -> EnvSpec:
             ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
         },
         action=control.action,
+        params={name: param.param for name, param in params.items()},
         cameras=bench.cameras,
         success_rule=f"hold({HELD})",
         options={"robot": bench.robot.name, "reward": reward, "controller": control.name},
@@ -129,6 +134,11 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         return [PEG]
 
     bench = make_bench(find_robot(robot), build)
+    params = {
+        "peg_mass": body_mass(bench.model, PEG, 0.02, 0.2),
+        "grip_friction": friction(bench.model, [pad for finger in bench.arm.fingers for pad in finger], 0.5, 1.5),
+        "arm_gain": actuator_gain(bench.model, list(bench.arm.actuators), 0.7, 1.5),
+    }
     control = make_controller(controller, bench.robot, bench.model)
     block = Fixture(bench.index, BLOCK)
     peg, speed = bench.index.body(PEG), bench.index.free_dofs(PEG)
@@ -189,7 +199,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         return f"The peg is {left:.3f} m away from its place in the hole{held}."
 
     return MujocoTask(
-        spec=_spec(bench, control, reward),
+        spec=_spec(bench, control, params, reward),
         model=bench.model,
         instruction="Put the peg into the hole.",
         controller=control,
@@ -198,6 +208,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         judge=judge,
         describe=describe,
         initial_ctrl=bench.ctrl,
+        model_params=params,
     )
 
 

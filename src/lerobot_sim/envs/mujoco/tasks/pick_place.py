@@ -8,7 +8,7 @@ the bin, or that only flies through it, does not count.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 from lerobot_sim import rng
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
+from lerobot_sim.envs.mujoco.contact_params import body_mass, friction
 from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.drive_params import actuator_gain
 from lerobot_sim.envs.mujoco.furniture import Fixture, add_board, add_fixture, turned
+from lerobot_sim.envs.mujoco.model_params import ModelParam
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_box
 from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
@@ -62,7 +65,7 @@ SIZES = {
 }
 
 
-def _spec(bench: Bench, control: Controller, reward: str) -> EnvSpec:
+def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], reward: str) -> EnvSpec:
     names = (
         *(f"cube.{axis}" for axis in "xyz"),
         *(f"tip_to_cube.{axis}" for axis in "xyz"),
@@ -83,6 +86,7 @@ def _spec(bench: Bench, control: Controller, reward: str) -> EnvSpec:
             ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
         },
         action=control.action,
+        params={name: param.param for name, param in params.items()},
         cameras=bench.cameras,
         success_rule=f"hold({HELD})",
         options={"robot": bench.robot.name, "reward": reward, "controller": control.name},
@@ -122,6 +126,11 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         return [CUBE]
 
     bench = make_bench(find_robot(robot), build)
+    params = {
+        "cube_mass": body_mass(bench.model, CUBE, 0.02, 0.2),
+        "grip_friction": friction(bench.model, [pad for finger in bench.arm.fingers for pad in finger], 0.5, 1.5),
+        "arm_gain": actuator_gain(bench.model, list(bench.arm.actuators), 0.7, 1.5),
+    }
     control = make_controller(controller, bench.robot, bench.model)
     container = Fixture(bench.index, BIN)
     cube = bench.index.body(CUBE)
@@ -170,7 +179,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         return f"The cube is {left:.3f} m away from its place in the bin{held}."
 
     return MujocoTask(
-        spec=_spec(bench, control, reward),
+        spec=_spec(bench, control, params, reward),
         model=bench.model,
         instruction="Put the cube into the bin.",
         controller=control,
@@ -179,6 +188,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         judge=judge,
         describe=describe,
         initial_ctrl=bench.ctrl,
+        model_params=params,
     )
 
 
