@@ -20,6 +20,8 @@ from .policy import Policy
 from .spec import EnvSpec
 
 ENVIRONMENTS: Mapping[str, str] = {
+    "mujoco/aloha-transfer": "lerobot_sim.envs.mujoco.tasks.aloha_transfer:make",
+    "mujoco/drawer": "lerobot_sim.envs.mujoco.tasks.drawer:make",
     "mujoco/insert": "lerobot_sim.envs.mujoco.tasks.insert:make",
     "mujoco/lift": "lerobot_sim.envs.mujoco.tasks.lift:make",
     "mujoco/pick-color": "lerobot_sim.envs.mujoco.tasks.pick_color:make",
@@ -34,6 +36,8 @@ ENVIRONMENTS: Mapping[str, str] = {
 """id -> "module:factory"; a factory takes num_envs and the task's own keywords."""
 
 EXPERTS: Mapping[str, str] = {
+    "mujoco/aloha-transfer": "lerobot_sim.experts.mujoco.aloha_transfer:make",
+    "mujoco/drawer": "lerobot_sim.experts.mujoco.drawer:make",
     "mujoco/insert": "lerobot_sim.experts.mujoco.insert:make",
     "mujoco/lift": "lerobot_sim.experts.mujoco.lift:make",
     "mujoco/pick-color": "lerobot_sim.experts.mujoco.pick_color:make",
