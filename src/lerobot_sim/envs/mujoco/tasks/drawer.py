@@ -1,7 +1,7 @@
 """`mujoco/drawer`: open the drawer and put the cube into it.
 
-A small cabinet stands before the arm, a little turned; its drawer is shut, with a knob on a stalk, and friction holds it
-where it is left. A cube of 60 g and 4 cm lies on one side. Success is a cube that lies in the drawer, that no finger
+A small cabinet stands before the arm, a little turned; its drawer is shut, with a knob on a stalk, and friction holds
+it where it is left. A cube of 60 g and 4 cm lies on one side. Success is a cube that lies in the drawer, that no finger
 touches and that is slower than 5 cm/s; the rule asks for it at ten control steps on end (0.4 s). The drawer need not be
 shut again. A cube on the cabinet, or one that is held in the drawer, does not count.
 """
@@ -211,10 +211,10 @@ def _draw(bench: Bench) -> Callable[[NDArray[np.int64], int, Arrays], tuple[NDAr
     def draw(seeds: NDArray[np.int64], attempt: int, _params: Arrays) -> tuple[NDArray[np.float64], Arrays]:
         qpos = bench.home(len(seeds))
         share = rng.uniform(seeds, "drawer/cabinet", attempt, shape=(3,), low=-1.0, high=1.0)
-        cabinet.put(qpos, np.array([0.62, 0.0]) + share[:, :2] * (0.015, 0.04), 0.15 * share[:, 2])
+        cabinet.put(qpos, np.array([0.57, 0.0]) + share[:, :2] * (0.015, 0.04), 0.15 * share[:, 2])
         side = np.where(rng.uniform(seeds, "drawer/side", attempt) < 0.5, -1.0, 1.0)
         spot = rng.uniform(seeds, "drawer/cube", attempt, shape=(2,))
-        qpos[:, place.start] = 0.38 + 0.12 * spot[:, 0]
+        qpos[:, place.start] = 0.36 + 0.12 * spot[:, 0]
         qpos[:, place.start + 1] = side * (0.22 + 0.08 * spot[:, 1])
         qpos[:, place.start + 2] = EDGE
         turn = side * rng.uniform(seeds, "drawer/yaw", attempt, low=-0.3, high=np.pi / 4)
