@@ -14,6 +14,7 @@ from lerobot_sim.envs.mujoco.kinematics import (
     damped_step,
     jacobian,
     lanes_last,
+    reaching_step,
     rotation_error,
     shortened,
     solve_positive,
@@ -243,7 +244,7 @@ def test_many_steps_end_where_minks_do():
     qpos, _ = on.home(1)
     start = on.world(qpos)
     positions, rotations = targets_near(start, links, 0.0, 0.5)
-    positions = positions + [[0.05, 0.18, 0.1]]
+    positions += np.array([0.05, 0.18, 0.1])
     theirs = qpos[0].copy()
     columns = on.index.qpos(on.arm.joints)
     for _ in range(150):
@@ -265,6 +266,41 @@ def test_a_lane_does_not_depend_on_the_others(name):
     for rows in ([4], [16], [0, 9], list(range(5, 14))):
         part = our_step(name, lane(world, rows), positions[rows], rotations[rows], low, high)
         assert part.tobytes() == together[rows].tobytes()
+
+
+def test_targets_out_of_reach_damp_their_own_lanes_alone():
+    """A stretched arm is asked outwards in every third lane."""
+    name = "so100"
+    on, links = bench(name), links_of(name)
+    qpos, _ = on.home(9)
+    qpos[:, links.qpos] = np.random.default_rng(0).uniform(-0.4, 0.4, (9, 5))
+    qpos[::3, links.qpos] = [0.0, 1.3, -1.3, 0.0, 0.0]
+    world = on.world(qpos)
+    rows, tips = jacobian(world, links), world.site_xpos[:, links.site]
+    ahead = np.random.default_rng(1).uniform(-0.01, 0.01, (9, 3))
+    ahead[::3] = [0.1, 0.0, 0.0]
+    assert (tips[::3, 0] > 0.35).all()
+    bounds = np.full((5, 9), 9.0)
+
+    def steps(kind, some):
+        return kind(
+            rows[:3, :, some], lanes_last(ahead[some]), 0.01, bounds[:, some] * 0, -bounds[:, some], bounds[:, some]
+        )
+
+    every = np.arange(9)
+    careful, plain = steps(reaching_step, every), steps(damped_step, every)
+    assert np.abs(careful[:, ::3]).max() < 0.3 * np.abs(plain[:, ::3]).max()
+    near = every[every % 3 > 0]
+    np.testing.assert_array_equal(careful[:, near], plain[:, near])
+    for some in (near, every[:1], every[3:5]):
+        assert steps(reaching_step, some).tobytes() == careful[:, some].tobytes()
+    np.testing.assert_allclose(
+        reaching_step(
+            *map(to_torch, (rows[:3].copy(), lanes_last(ahead))), 0.01, *map(to_torch, (bounds * 0, -bounds, bounds))
+        ).numpy(),
+        careful,
+        atol=1e-12,
+    )
 
 
 def test_numpy_and_torch_agree():
