@@ -12,6 +12,7 @@ configuration's default, so that a class like this is only needed where hooks of
 
 import sys
 from abc import ABC, abstractmethod
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -146,12 +147,12 @@ class CustomMuJoCoEnv(CustomSimulationEnv):
     def _get_info(self) -> dict[str, Any]:
         return {
             "task_info": {
-                **self.task,
+                **deepcopy(self.task),
                 "is_success": bool(self.last.success[0]),
                 "end": End(int(self.last.end[0])).name,
                 **{name: float(value[0]) for name, value in self.last.metrics.items()},
             },
-            "robot_info": self.robot,
+            "robot_info": deepcopy(self.robot),
             "simulation_time": self.steps / self.simulator.spec.fps,
         }
 

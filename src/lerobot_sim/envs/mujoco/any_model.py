@@ -145,7 +145,7 @@ def make_controller(config: ModelConfig, model: Any) -> Controller:
             "Give them one in the model, or take action_scale = 'raw'."
         )
     if not unit:
-        low, high = (np.where(np.isfinite(bound), bound, side) for bound, side in ((low, -1.0), (high, 1.0)))
+        low, high = _representable(np.where(np.isfinite(low), low, -1.0), np.where(np.isfinite(high), high, 1.0))
     order: NDArray[np.int64] = np.arange(int(model.nu))
     order[chosen] = model.nu + np.arange(len(chosen))
     middle, half = (high + low) / 2, (high - low) / 2
@@ -166,6 +166,14 @@ def make_controller(config: ModelConfig, model: Any) -> Controller:
         start=lambda _world: {},
         command=command,
     )
+
+
+def _representable(low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Bounds that float32 actions can reach, inside of the given ones: those beyond then do the same as those at it."""
+    least, most = low.astype(np.float32), high.astype(np.float32)
+    least = np.where(least < low, np.nextafter(least, np.float32(np.inf)), least)
+    most = np.where(most > high, np.nextafter(most, np.float32(-np.inf)), most)
+    return least.astype(np.float64), most.astype(np.float64)
 
 
 def _make_draw(

@@ -15,9 +15,14 @@ Reader: TypeAlias = Callable[[str, Any], Any]
 class _WrongKindError(InputError):
     """Another kind of value was expected: the next reader of `either` may take it."""
 
+    def __init__(self, key: str, expected: str, came: Any) -> None:
+        super().__init__(f"'{key}': expected {expected}, {came!r} came.")
+        self.key = key
+        self.expected = expected
+
 
 def _wrong(key: str, expected: str, came: Any) -> _WrongKindError:
-    return _WrongKindError(f"'{key}': expected {expected}, {came!r} came.")
+    return _WrongKindError(key, expected, came)
 
 
 def text(key: str, value: Any) -> str:
@@ -122,9 +127,9 @@ def either(*readers: Reader) -> Reader:
             try:
                 return reader(key, value)
             except _WrongKindError as error:
-                if not str(error).startswith(f"'{key}': "):
-                    raise  # of a part of the value
-                expected.append(str(error).removeprefix(f"'{key}': expected ").rpartition(", ")[0])
+                if error.key != key:
+                    raise  # a part of the value is wrong
+                expected.append(error.expected)
         raise _wrong(key, " or ".join(expected), value)
 
     return read
