@@ -54,12 +54,11 @@ def make_sim_env(task: str = "pusht", config: Any = None, **options: Any) -> Any
     """The tutorial's factory: a gymnasium environment whose observation is `{"agent_pos": …}`."""
     import gymnasium
 
-    from lerobot_sim.gym import gymnasium_id
-
     if config is not None:
         raise ReplacedNameError("make_sim_env takes no config: the task's figures are Params, given to reset.")
     env_id = registry.resolve(TASKS.get(task, task))
-    return gymnasium.make(gymnasium_id(env_id, registry.spec_of(env_id).version), keys="lerobot", **options)
+    name = f"lerobot_sim.gym:lerobot-sim/{env_id.replace('/', '-')}-v{registry.spec_of(env_id).version}"
+    return gymnasium.make(name, keys="lerobot", **options)
 
 
 def _env(task: str) -> Any:

@@ -52,8 +52,10 @@ def _print_table(specs: Mapping[str, Mapping[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, justify in (("environment", "left"), ("steps", "right"), ("fps", "right"), ("success", "left")):
-        table.add_column(name, justify=justify, no_wrap=True)
+    table.add_column("environment", no_wrap=True)
+    table.add_column("steps", justify="right")
+    table.add_column("fps", justify="right")
+    table.add_column("success", no_wrap=True)
     table.add_column("policies", no_wrap=True)
     table.add_column("task")
     for env_id, spec in specs.items():
