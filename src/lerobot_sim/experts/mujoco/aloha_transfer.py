@@ -10,9 +10,9 @@ import numpy as np
 from lerobot_sim.experts.scripted import Floats, ScriptedExpert
 from lerobot_sim.spec import EnvSpec
 
-from .hand import action, descent, vector
+from .hand import Bools, action, descent, vector
 
-ABOVE = 0.07
+ABOVE = 0.09
 """Height in m over the bar at which a hand comes over it."""
 MEETING = np.array([0.0, 0.0, 0.16])
 """Where the bar's middle is handed over, in m."""
@@ -34,10 +34,10 @@ def _decide(o: dict[str, Floats]) -> Floats:
     return np.concatenate([_left(o, left_held, met, yaw), _right(o, left_held, right_held, to_meeting, yaw)], axis=1)
 
 
-def _left(o: dict[str, Floats], held: np.ndarray, met: np.ndarray, yaw: Floats) -> Floats:
+def _left(o: dict[str, Floats], held: Bools, met: Bools, yaw: Floats) -> Floats:
     """Waits, takes hold of the bar where it is offered, and keeps it there."""
     offset, turn = vector(o, "left_tip_to_end"), _turn(o, "left_hand_to_bar")
-    down, there = descent(offset, turn, ABOVE)
+    down, there = descent(offset, turn, ABOVE, wait=0.8)
     reach = np.concatenate([offset[:, :2], down[:, None]], axis=1)
     wait = WAITING - vector(o, "left_tip")
     move = np.where(held[:, None], 0.0, np.where(met[:, None], reach, wait))
@@ -45,10 +45,10 @@ def _left(o: dict[str, Floats], held: np.ndarray, met: np.ndarray, yaw: Floats) 
     return action(move, spin, ~(held | (met & there)))
 
 
-def _right(o: dict[str, Floats], left_held: np.ndarray, held: np.ndarray, to_meeting: Floats, yaw: Floats) -> Floats:
+def _right(o: dict[str, Floats], left_held: Bools, held: Bools, to_meeting: Floats, yaw: Floats) -> Floats:
     """Takes hold of the bar, offers it at the meeting point, lets go when the left hand has it, and goes."""
     offset, turn = vector(o, "right_tip_to_end"), _turn(o, "right_hand_to_bar")
-    down, there = descent(offset, turn, ABOVE)
+    down, there = descent(offset, turn, ABOVE, wait=0.8)
     reach = np.concatenate([offset[:, :2], down[:, None]], axis=1)
     free = o["right_touching"] < 0.5
     up = np.stack([0 * yaw, 0 * yaw, 0.03 + 0 * yaw], axis=1)

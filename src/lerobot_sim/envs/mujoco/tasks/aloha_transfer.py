@@ -1,9 +1,10 @@
 """`mujoco/aloha-transfer`: the right arm picks the bar up and hands it to the left one, in the air.
 
-A bar of 80 g, 16 cm long, lies on the right arm's side, across the line between the arms, turned by up to 23 degrees: each
-hand has an end of it. Success is a bar 10 cm above where it lay that both of the left fingers touch and nothing of the
-right hand does, slower than 0.2 m/s, and that came from hand to hand: since it last was on the table both hands held it
-together. The rule asks for it at ten control steps on end (0.4 s). Lifted so high no end of it can stand on the table.
+A bar of 80 g, 16 cm long, lies on the right arm's side, across the line between the arms, turned by up to 23 degrees:
+each hand has an end of it. Success is a bar 10 cm above where it lay that both of the left fingers touch and nothing of
+the right hand does, slower than 0.2 m/s, and that came from hand to hand: since it last was on the table the left
+hand touched it while the right one held it. The rule asks for it at ten control steps on end (0.4 s). Lifted so high no
+end of it can stand on the table.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_box, add_touch
 from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
 from lerobot_sim.envs.mujoco.robots.catalogue import robot as find_robot
-from lerobot_sim.envs.mujoco.tabletop import Bench, make_bench, yaw_of, yaw_quat
+from lerobot_sim.envs.mujoco.tabletop import Bench, make_bench, yaw_quat
 from lerobot_sim.envs.mujoco.world import World
 from lerobot_sim.envs.task_env import Arrays, TaskEnv
 from lerobot_sim.errors import unknown_name
@@ -155,14 +156,15 @@ def _draw(bench: Bench, seeds: NDArray[np.int64], attempt: int, _params: Arrays)
 
 
 def _remember(bench: Bench, world: World, memory: Batch, _params: Batch) -> Batch:
-    """Whether both hands have held the bar together since it was on the table."""
-    both = bench.grasped(world, BAR, LEFT) & bench.grasped(world, BAR, RIGHT)
+    """Whether the left hand has touched the bar while the right one held it, since it was on the table."""
+    both = bench.touched(world, BAR, LEFT) & bench.grasped(world, BAR, RIGHT)
     return {"handed": (memory["handed"] | both) & (_height(bench, world) > ON_TABLE)}
 
 
 def _observe(bench: Bench, world: World, _memory: Batch, _params: Batch) -> Batch:
     xp = namespace(world.qpos)
-    yaw = yaw_of(world.xquat[:, bench.index.body(BAR)])
+    along = _along(bench, world)
+    yaw = xp.atan2(-along[:, 0], along[:, 1])
     parts = [world.xpos[:, bench.index.body(BAR)], _wave(yaw)]
     for arm in (LEFT, RIGHT):
         parts += [_end(bench, world, arm) - bench.tip(world, arm), _wave(yaw + _YAW[arm] - bench.hand_yaw(world, arm))]
@@ -206,10 +208,14 @@ def _height(bench: Bench, world: World) -> Array:
 def _end(bench: Bench, world: World, arm: int) -> Array:
     """Where an arm takes the bar, (n, 3) in m: left beyond its middle along its y axis, right before it."""
     xp = namespace(world.qpos)
-    w, x, y, z = (world.xquat[:, bench.index.body(BAR), i] for i in range(4))
-    along = xp.stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)], axis=1)
-    at = world.xpos[:, bench.index.body(BAR)] + (END if arm == LEFT else -END) * along
+    at = world.xpos[:, bench.index.body(BAR)] + (END if arm == LEFT else -END) * _along(bench, world)
     return xp.concat([at[:, :2], at[:, 2:] + GRIP], axis=1)
+
+
+def _along(bench: Bench, world: World) -> Array:
+    """The bar's y axis, (n, 3)."""
+    w, x, y, z = (world.xquat[:, bench.index.body(BAR), i] for i in range(4))
+    return namespace(w).stack([2 * (x * y - w * z), 1 - 2 * (x * x + z * z), 2 * (y * z + w * x)], axis=1)
 
 
 def _right_touches(bench: Bench, world: World) -> Array:
