@@ -7,7 +7,7 @@ rule asks for it at ten control steps on end (0.4 s). A cube that was flung, or 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 from lerobot_sim import rng
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
+from lerobot_sim.envs.mujoco.contact_params import body_mass, friction
 from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.drive_params import actuator_gain
+from lerobot_sim.envs.mujoco.model_params import ModelParam
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_box
 from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
 from lerobot_sim.envs.mujoco.robots.catalogue import robot as find_robot
+from lerobot_sim.envs.mujoco.scene_params import light_color
 from lerobot_sim.envs.mujoco.tabletop import Bench, make_bench, place_on_arc, yaw_of, yaw_quat
 from lerobot_sim.envs.mujoco.world import World
 from lerobot_sim.envs.task_env import Arrays, TaskEnv
@@ -49,7 +53,7 @@ SIZES = {"panda": Size(0.02, 0.08), "so100": Size(0.015, 0.05), "so101": Size(0.
 """The SO arms can point straight down only up to 9 and 7.5 cm above the table."""
 
 
-def _spec(bench: Bench, control: Controller, reward: str) -> EnvSpec:
+def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], reward: str) -> EnvSpec:
     names = (*(f"cube.{axis}" for axis in "xyz"), *(f"tip_to_cube.{axis}" for axis in "xyz"), *TURN, "grasped")
     return EnvSpec(
         id="mujoco/lift",
@@ -61,6 +65,7 @@ def _spec(bench: Bench, control: Controller, reward: str) -> EnvSpec:
             ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
         },
         action=control.action,
+        params={name: param.param for name, param in params.items()},
         cameras=bench.cameras,
         success_rule=f"hold({HELD})",
         options={"robot": bench.robot.name, "reward": reward, "controller": control.name},
@@ -102,6 +107,13 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
     cube = bench.index.body(CUBE)
     place, speed = bench.index.free(CUBE), bench.index.free_dofs(CUBE)
     low, high = bench.arm.reach
+    arm = bench.arm
+    params = {
+        "cube_mass": body_mass(bench.model, CUBE, 0.02, 0.2),
+        "pad_friction": friction(bench.model, [pad for finger in arm.fingers for pad in finger], 0.3, 1.5),
+        "arm_gain": actuator_gain(bench.model, list(arm.actuators), 0.7, 1.3),
+        "key_light": light_color(bench.model, "key"),
+    }
 
     def draw(seeds: NDArray[np.int64], attempt: int, _params: Arrays) -> tuple[NDArray[np.float64], Arrays]:
         qpos = bench.home(len(seeds))
@@ -139,7 +151,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         return f"The cube is {height:.3f} m above where it lay{', held' if success else ''}."
 
     return MujocoTask(
-        spec=_spec(bench, control, reward),
+        spec=_spec(bench, control, params, reward),
         model=bench.model,
         instruction="Pick up the cube.",
         controller=control,
@@ -148,4 +160,5 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         judge=judge,
         describe=describe,
         initial_ctrl=bench.ctrl,
+        model_params=params,
     )
