@@ -12,11 +12,8 @@ from lerobot_sim.bridges.to_gymnasium import SimEnv
 from lerobot_sim.env import End
 from lerobot_sim.envs.mujoco.any_model import control_substeps, from_mjcf, task
 from lerobot_sim.envs.mujoco.any_model_config import read_config
-from lerobot_sim.envs.mujoco.robots.catalogue import robot
-from lerobot_sim.envs.mujoco.scene import new_scene
 from lerobot_sim.envs.mujoco.world import FIELDS, World, from_state
 from lerobot_sim.errors import InputError, UnknownNameError
-from lerobot_sim.testing import CHECKS
 
 ARM = """
 <mujoco>
@@ -385,23 +382,3 @@ def test_registry_gymnasium_and_command_take_the_file(arm, tmp_path, monkeypatch
     assert main(["eval", source, "--policy", "random", "--episodes", "4", "--num-envs", "2", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert (result["env_id"], result["episodes"]) == ("custom/arm", 4)
-
-
-@pytest.mark.parametrize("check", CHECKS)
-@pytest.mark.parametrize("noise", [0.0, 0.1])
-def test_contract_over_a_robot_from_its_own_file(check, noise, tmp_path):
-    spec = new_scene()
-    robot("so100").add(spec)
-    mujoco.mj_saveModel(spec.compile(), str(tmp_path / "so100.mjb"), None)
-    reason = CHECKS[check](
-        lambda num_envs: from_mjcf(
-            tmp_path / "so100.mjb",
-            num_envs,
-            action_scale="unit",
-            joint_noise=noise,
-            observation=["joint_positions", "end_effector_pose", "sites"],
-            cameras=[{"name": "front", "height": 48, "width": 64}],
-        )
-    )
-    if reason:
-        pytest.skip(reason)
