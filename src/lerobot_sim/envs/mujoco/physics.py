@@ -6,6 +6,7 @@ and all that follows from it, so that nothing is left in the batch that a later 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +27,8 @@ _BAD = [
 ]
 
 
+_logger = logging.getLogger(__name__)
+
 PERSISTENT_LANES = 256
 """Up to so many lanes each keeps an MjData of its own, 0.2 MB a Panda: 4% faster, and the same bytes."""
 
@@ -44,6 +47,8 @@ class Physics:
         self, model: Any, num_envs: int, params: Mapping[str, ModelParam] | None = None, threads: int = 0
     ) -> None:
         threads = min(num_envs, threads or _processors())
+        if mj.get_mju_user_warning() is None:  # MuJoCo would write a file into the working directory
+            mj.set_mju_user_warning(_logger.debug)
         self.model = model
         self._params = {name: param for name, param in (params or {}).items() if set(param.fields) - SEEN_ONLY}
         self.batch = batch.Batch(model, num_envs, threads, persistent=num_envs <= PERSISTENT_LANES)
