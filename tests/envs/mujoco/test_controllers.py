@@ -140,6 +140,9 @@ def test_a_five_jointed_arm_points_down_where_it_can(robot):
     place, pose = tip_of(on, world)
     assert np.linalg.norm(place - memory["position"], axis=1).max() < 2e-3
     assert np.arccos(-pose[:, 2, 2]).max() < 0.06
+    roll = on.index.qpos(["wrist_roll"])
+    np.testing.assert_allclose(world.qpos[:, roll[0]], on.arm.home[-1], atol=0.03)  # though the pan turned the hand
+    assert np.abs(world.qpos[:, on.index.qpos(["shoulder_pan"])[0]] - on.arm.home[0]).max() > 0.2
     turn = controller("ee_delta_xyz_yaw", robot, gripper="none", **FLOOR)
     actions = np.zeros((60, 2, 4))
     actions[:6, :, 3], actions[:6, :, 2] = [1, -1], -0.2
@@ -202,9 +205,13 @@ def test_grippers_open_close_and_stay():
         np.testing.assert_allclose(ctrl[:, gripper], closed + share * (opened - closed))
         control = controller(name, "panda", gripper="three_way")
         world.ctrl[:, gripper] = 0.3 * opened
-        action[:, -1] = [0, 2, 1, 0.6, 1.4]
-        ctrl, _ = control.command(world, control.start(world), action)
-        np.testing.assert_allclose(ctrl[:, gripper], [closed, opened, *[0.3 * opened] * 3])
+        for asked, answer in (
+            ([0, 2, 1, 0.6, 1.4], [closed, opened, *[0.3 * opened] * 3]),
+            ([0.4, 1.6, 0.5, 1.5, 1], [closed, opened, 0.3 * opened, opened, 0.3 * opened]),
+        ):
+            action[:, -1] = asked
+            ctrl, _ = control.command(world, control.start(world), action)
+            np.testing.assert_allclose(ctrl[:, gripper], answer)
         control = controller(name, "panda", gripper="none")
         ctrl, _ = control.command(world, control.start(world), action[:, :-1])
         np.testing.assert_array_equal(ctrl[:, gripper], world.ctrl[:, gripper])

@@ -24,6 +24,9 @@ from lerobot_sim.arrays import Array, device_of, namespace
 
 from .world import Index, World
 
+SLACK = 0.002
+"""Distance in m that a step may miss before it counts as out of reach."""
+
 Columns = slice | NDArray[np.int64]
 
 
@@ -151,15 +154,25 @@ def damped_step(rows: Array, error: Array, damping: float, wish: Array, low: Arr
     Returns:
         (m, n): dq.
     """
+    return _bounded_step(rows, error, damping**2, wish, low, high)
+
+
+def reaching_step(rows: Array, error: Array, damping: float, wish: Array, low: Array, high: Array) -> Array:
+    """`damped_step` that comes to rest where the target cannot be reached.
+
+    A stretched arm cannot go further, but a tiny damping lets its joints dash to and fro: what the tip would still be
+    missing, |e - J dq|, bends J by as much as the lever of the joints. Where the position (the first three rows, in m)
+    is missed by more than `SLACK`, lambda^2 grows by that distance times the longest lever (compare Sugihara 2011,
+    "Solvability-unconcerned inverse kinematics by the Levenberg-Marquardt method").
+    """
     xp = namespace(rows)
-    step = _unbounded_step(rows, error, damping, wish)
-    held = xp.clip(step, low, high)
-    if on_host(step) and (step == held).all():  # on the host; the second solution would be the same
+    step = damped_step(rows, error, damping, wish, low, high)
+    missed = error[:3] - _apply(rows[:3], step)
+    beyond = xp.clip(xp.sqrt(_dot(missed, missed)) - SLACK, 0.0, np.inf)
+    if on_host(step) and not beyond.any():  # on the host; the second solution would be the same
         return step
-    free = xp.astype(step == held, rows.dtype)
-    fixed = held * (1.0 - free)
-    again = _unbounded_step(rows * free, error - _apply(rows, fixed), damping, wish * free)
-    return xp.clip(again * free + fixed, low, high)
+    lever = xp.sqrt(reduce(xp.maximum, [_dot(rows[:3, j], rows[:3, j]) for j in range(rows.shape[1])]))
+    return _bounded_step(rows, error, damping**2 + beyond * lever, wish, low, high)
 
 
 def shortened(step: Array, longest: float) -> Array:
@@ -169,11 +182,24 @@ def shortened(step: Array, longest: float) -> Array:
     return step * (longest / xp.maximum(reach, xp.full_like(reach, longest)))
 
 
-def _unbounded_step(rows: Array, error: Array, damping: float, wish: Array) -> Array:
+def _bounded_step(rows: Array, error: Array, square: float | Array, wish: Array, low: Array, high: Array) -> Array:
+    """`damped_step` by the square of lambda, one for all lanes or (n,)."""
+    xp = namespace(rows)
+    step = _unbounded_step(rows, error, square, wish)
+    held = xp.clip(step, low, high)
+    if on_host(step) and (step == held).all():  # on the host; the second solution would be the same
+        return step
+    free = xp.astype(step == held, rows.dtype)
+    fixed = held * (1.0 - free)
+    again = _unbounded_step(rows * free, error - _apply(rows, fixed), square, wish * free)
+    return xp.clip(again * free + fixed, low, high)
+
+
+def _unbounded_step(rows: Array, error: Array, square: float | Array, wish: Array) -> Array:
     count = rows.shape[0]
     gram = _sum([rows[:, None, j] * rows[None, :, j] for j in range(rows.shape[1])])
-    eye = constant(np.eye(count)[:, :, None] * damping**2, rows)
-    y = solve_positive(gram + eye, error - _apply(rows, wish))
+    eye = constant(np.eye(count)[:, :, None], rows)
+    y = solve_positive(gram + eye * square, error - _apply(rows, wish))
     return wish + _sum([rows[k] * y[k] for k in range(count)])
 
 

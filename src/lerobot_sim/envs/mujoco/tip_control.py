@@ -22,7 +22,7 @@ from lerobot_sim.env import Batch
 
 from .drive import Drive, Floats
 from .joint_control import clip, joint_targets_range
-from .kinematics import Chain, chain, columns, constant, damped_step, jacobian, lanes_last, rotation_error, shortened
+from .kinematics import Chain, chain, columns, constant, jacobian, lanes_last, reaching_step, rotation_error, shortened
 from .robots.robot import Arm
 from .world import Index, World
 
@@ -137,7 +137,7 @@ def tip_drive(kind: str, arm: Arm, model: Any, options: TipOptions, prefix: str)
 
 def _moved(position: Array, action: Array, tip: Array, options: TipOptions) -> Array:
     """The target (n, 3) after an action: near to the tip, and in the workspace."""
-    position = position + action * constant(options.step_sizes, action)
+    position = position + action * constant(options.step_sizes, position)
     position = tip + _at_most(position - tip, LEAD)
     return clip(position, np.array(options.low), np.array(options.high))
 
@@ -157,7 +157,7 @@ def _step(world: World, arm: _Arm, position: Array, rotation: Array) -> Array:
     turn = turn * _scale(turn, TURN_LEAD)
     q = lanes_last(world.qpos[:, arm.links.qpos])
     low, high, home = (constant(value, q)[:, None] for value in (arm.low, arm.high, arm.home))
-    step = damped_step(
+    step = reaching_step(
         xp.concat([rows[:3], arm.weight * turning]),
         xp.concat([ahead, arm.weight * turn]),
         arm.damping,
