@@ -23,6 +23,7 @@ class Way:
         high: The tip's height on its way over the puck.
         off: How far from the puck's middle the fingers go in the end.
         straight: How far the fingers may be from the line through puck and mark.
+        there: Distance from the mark that is good enough.
     """
 
     behind: float
@@ -31,15 +32,14 @@ class Way:
     high: float
     off: float
     straight: float
+    there: float
 
 
 WAYS = {
-    "panda": Way(behind=0.075, contact=0.042, low=0.018, high=0.065, off=0.085, straight=0.02),
-    "so100": Way(behind=0.055, contact=0.032, low=0.022, high=0.060, off=0.068, straight=0.015),
-    "so101": Way(behind=0.055, contact=0.032, low=0.022, high=0.060, off=0.068, straight=0.015),
+    "panda": Way(behind=0.075, contact=0.042, low=0.018, high=0.065, off=0.085, straight=0.02, there=0.01),
+    "so100": Way(behind=0.055, contact=0.032, low=0.022, high=0.060, off=0.068, straight=0.015, there=0.008),
+    "so101": Way(behind=0.055, contact=0.032, low=0.022, high=0.060, off=0.068, straight=0.015, there=0.008),
 }
-THERE = 0.01
-"""Distance in m from the mark that is good enough."""
 PUSHING = 0.3
 """Greatest action while pushing: 19 cm/s."""
 
@@ -69,10 +69,11 @@ def _decide(o: dict[str, Floats], way: Way) -> Floats:
     # off it
     away = distance(offset)
     back = -np.clip(0.5 * (way.off - away), 0.0, 0.4 * STEP)[:, None] * offset / np.maximum(away, 1e-6)[:, None]
-    back = np.concatenate([back, 0.5 * np.maximum(way.low - height, 0.0)[:, None]], axis=1)
+    leave = np.where(away > way.contact + 0.02, way.high, way.low)
+    back = np.concatenate([back, 0.5 * np.clip(leave - height, -0.4 * STEP, 0.8 * STEP)[:, None]], axis=1)
 
     pushing = (height < way.low + 0.012) & (np.abs(across) < way.straight) & (along < 0) & (-along < way.behind + 0.02)
-    move = np.where((remaining < THERE)[:, None], back, np.where(pushing[:, None], push, come)) / STEP
+    move = np.where((remaining < way.there)[:, None], back, np.where(pushing[:, None], push, come)) / STEP
     return np.clip(move, -0.8, 0.8)
 
 

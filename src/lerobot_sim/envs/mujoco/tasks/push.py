@@ -2,8 +2,8 @@
 
 A puck of 150 g lies before the arm, and a mark on the table shows where it belongs: 10 to 20 cm away before the Panda,
 6 to 11 cm before the SO arms. The gripper is closed and stays so. Success is a puck that lies flat and still (slower
-than 1 cm/s) with its middle within 2 cm of the mark's, and the hand off it; the rule asks for it at ten control steps
-on end (0.4 s). A puck that slides over the mark, or that is held down on it, does not count.
+than 1 cm/s) with its middle within 2 cm (SO arms: 1.5) of the mark's, and the hand off it; the rule asks for it at ten
+control steps on end (0.4 s). A puck that slides over the mark, or that is held down on it, does not count.
 """
 
 from __future__ import annotations
@@ -36,10 +36,9 @@ PUCK, MARK = "puck", "mark"
 CONTROLLER = "ee_delta_xyz"
 MASS = 0.15  # kg
 FRICTION = 0.5
-NEAR = 0.02  # m
 SLOW = 0.01  # m/s
 FLAT = 0.003  # m, how much higher than flat on the table its middle may be
-OFF = 0.03  # m, from the puck's rim to the fingers
+OFF = 0.045  # m, from the puck's rim to the middle of the fingers
 HELD = 10  # control steps
 
 
@@ -53,6 +52,7 @@ class Layout:
         distance: Least and greatest distance of puck and mark from the base's axis in m.
         angle: How far in rad they are to either side of +x.
         way: Least and greatest distance in m from puck to mark.
+        near: How near in m the puck's middle must come to the mark's.
     """
 
     radius: float
@@ -60,12 +60,13 @@ class Layout:
     distance: tuple[float, float]
     angle: float
     way: tuple[float, float]
+    near: float
 
 
 LAYOUTS = {
-    "panda": Layout(0.035, 0.015, (0.42, 0.60), 0.5, (0.10, 0.20)),
-    "so100": Layout(0.025, 0.012, (0.16, 0.20), 0.5, (0.06, 0.11)),
-    "so101": Layout(0.025, 0.012, (0.16, 0.20), 0.5, (0.06, 0.11)),
+    "panda": Layout(0.035, 0.015, (0.42, 0.60), 0.5, (0.10, 0.20), 0.02),
+    "so100": Layout(0.025, 0.012, (0.16, 0.20), 0.5, (0.06, 0.11), 0.015),
+    "so101": Layout(0.025, 0.012, (0.16, 0.20), 0.5, (0.06, 0.11), 0.015),
 }
 _CANDIDATES = 16
 
@@ -120,7 +121,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
         id="mujoco/push",
         version=1,
         fps=CONTROL_HZ,
-        max_steps=150,
+        max_steps=200,
         observation={
             STATE: bench.state_feature,
             ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
@@ -209,11 +210,11 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         left, away = _length(world.xpos[:, mark, :2] - at[:, :2]), _length(at - fingers(world))
         still = _length(world.qvel[:, speed][:, :3]) < SLOW
         flat = at[:, 2] < layout.half_height + FLAT
-        success = (left < NEAR) & still & flat & (away > layout.radius + OFF)
+        success = (left < layout.near) & still & flat & (away > layout.radius + OFF)
         if reward == "sparse":
             value = xp.astype(success, xp.float32)
         else:
-            near = xp.exp(-10 * away) * (1.0 - xp.astype(left < NEAR, xp.float64))
+            near = xp.exp(-10 * away) * (1.0 - xp.astype(left < layout.near, xp.float64))
             pushed = 0.5 * xp.exp(-10 * left) + 0.3 * xp.astype(success, xp.float64)
             value = xp.astype(0.2 * near + pushed, xp.float32)
         return value, success, {"distance": left, "fingers_distance": away}
