@@ -150,7 +150,7 @@ def test_no_environment_and_unlike_environments():
     with pytest.raises(InputError, match="none came"):
         next(steps([], Still(1), [1]))
     with pytest.raises(InputError, match=r"'numpy/push-t' and 'numpy/reach' differ"):
-        next(steps([make("push-t"), make("reach")], Still(2), [1]))
+        next(steps([make("push-t"), make("numpy/reach")], Still(2), [1]))
 
 
 def test_policy_and_sinks_get_the_same_pictures():

@@ -23,13 +23,13 @@ def plug_ins(tmp_path, monkeypatch):
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plug-in\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "[lerobot_sim.envs]\n"
-        "theirs/push = plug_in_module:make\n"
+        "theirs/shove = plug_in_module:make\n"
         "theirs/broken = plug_in_broken:make\n"
         "theirs/reach = plug_in_module:make\n"
         "nofamily = plug_in_module:make\n"
         "[lerobot_sim.policies]\n"
         "noise = plug_in_module:make_policy\n"
-        "theirs/push = plug_in_module:make_policy\n"
+        "theirs/shove = plug_in_module:make_policy\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
 
@@ -66,8 +66,8 @@ def test_unknown_policies():
 
 
 def test_plug_ins_are_found_by_full_and_bare_name(plug_ins):
-    assert {"theirs/push", "theirs/broken", "nofamily"} <= set(environments())
-    assert make("push", 2).num_envs == 2
+    assert {"theirs/shove", "theirs/broken", "nofamily"} <= set(environments())
+    assert make("shove", 2).num_envs == 2
     assert make("nofamily").num_envs == 1
     spec = make("push-t").spec
     assert make_policy("noise", spec).batch_invariant
@@ -75,7 +75,7 @@ def test_plug_ins_are_found_by_full_and_bare_name(plug_ins):
 
 
 def test_a_name_in_two_families_lists_both(plug_ins):
-    with pytest.raises(InputError, match=r"numpy/reach, theirs/reach. Give the full name"):
+    with pytest.raises(InputError, match=r"mujoco/reach, numpy/reach, theirs/reach. Give the full name"):
         make("reach")
     assert make("theirs/reach").num_envs == 1
 

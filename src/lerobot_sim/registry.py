@@ -97,6 +97,12 @@ def resolve(name: str) -> str:
     raise unknown_name("environment", name, [*ids, *bare] if bare else ids, "`lerobot-sim list` shows all.")
 
 
+def short_name(env_id: str) -> str:
+    """The bare task name where one family alone has it, else the id."""
+    task = env_id.partition("/")[2]
+    return task if [known.partition("/")[2] for known in environments()].count(task) <= 1 else env_id
+
+
 def make(name: str, num_envs: int = 1, **options: Any) -> Env:
     """Makes an environment.
 
@@ -108,6 +114,13 @@ def make(name: str, num_envs: int = 1, **options: Any) -> Env:
     if num_envs < 1:
         raise InputError(f"num_envs: expected at least 1, {num_envs} came.")
     return _factory(resolve(name))(num_envs=num_envs, **options)
+
+
+def remake(env_id: str, options: Mapping[str, Any], num_envs: int = 1) -> Env:
+    """Makes an environment again from its spec's id and options, also one that a file described."""
+    if "config" in options:
+        return _load(_ANY_MODEL)(options["config"], num_envs=num_envs)
+    return make(env_id, num_envs, **options)
 
 
 def spec_of(name: str) -> EnvSpec:

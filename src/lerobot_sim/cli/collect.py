@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .options import SteppingOptions, Task, at_least, filled, read
+from .options import SteppingOptions, Task, at_least, env_options, filled, read
 
 ABOUT = """Record episodes of a policy into a LeRobotDataset v3.
 
@@ -68,7 +68,8 @@ def collect(options: CollectOptions, console: Any) -> dict[str, Any]:
     from .console import EpisodeProgress
     from .policy_argument import policy_for
 
-    env = registry.make(options.task, num_envs=min(options.num_envs, options.episodes))
+    num_envs = min(options.num_envs, options.episodes)
+    env = registry.make(options.task, num_envs, **env_options(options.robot))
     policy, identity = policy_for(options.policy, env.spec)
     root = filled(options.output_dir, env.spec.id)
     settings = {"policy": identity, "seed": options.seed}

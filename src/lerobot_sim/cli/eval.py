@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .options import SteppingOptions, Task, at_least, filled, read
+from .options import SteppingOptions, Task, at_least, env_options, filled, read
 
 ABOUT = """Score a policy on held-out seeds, which no demonstration has.
 
@@ -74,7 +74,7 @@ def evaluate_policy(options: EvalOptions, console: Any) -> dict[str, Any]:
     from .policy_argument import policy_for
     from .run_folder import RunFolder
 
-    env = registry.make(options.task, num_envs=options.num_envs)
+    env = registry.make(options.task, options.num_envs, **env_options(options.robot))
     spec = env.spec
     camera = _camera(options, spec) if options.videos else ""
     checkpoint = str(filled(options.policy, spec.id))
@@ -83,6 +83,7 @@ def evaluate_policy(options: EvalOptions, console: Any) -> dict[str, Any]:
     settings = {
         "env_id": spec.id,
         "env_version": spec.version,
+        "env_options": dict(spec.options),
         "policy": identity,
         "seed": options.seed,
         "num_envs": options.num_envs,

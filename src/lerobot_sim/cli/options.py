@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import tyro
 
@@ -33,6 +33,9 @@ class SteppingOptions(CommonOptions):
     profile: bool = False
     """Say where the time went: physics, render, policy, encode, wait."""
 
+    robot: str = "<usual>"
+    """Who does it, where a task has several robots: panda, so100, so101 …"""
+
 
 Task = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
 """A positional argument: an environment's id or its bare name."""
@@ -53,6 +56,14 @@ def at_least(least: int, **counts: int) -> None:
             raise InputError(f"--{name.replace('_', '-')}: expected at least {least}, {value} came.")
 
 
+def env_options(robot: str) -> dict[str, Any]:
+    """Keywords of an environment's factory."""
+    return {} if robot == "<usual>" else {"robot": robot}
+
+
 def filled(pattern: Path | str, env_id: str, policy: str = "") -> Path:
     """A path with <task> and <policy> filled in, as in the defaults that --help shows."""
-    return Path(str(pattern).replace("<task>", env_id.split("/")[1]).replace("<policy>", policy.replace(":", "-")))
+    from lerobot_sim import registry
+
+    task = registry.short_name(env_id).replace("/", "-")
+    return Path(str(pattern).replace("<task>", task).replace("<policy>", policy.replace(":", "-")))

@@ -90,19 +90,19 @@ def run(options: RunOptions, console: Any, *, log_every: int = 0) -> dict[str, A
     train_steps = options.train_steps or usual_steps
     root = filled(options.output_dir, env_id)
     common: dict[str, Any] = {"seed": options.seed, "overwrite": options.overwrite}
+    stepping: dict[str, Any] = {**common, "profile": options.profile, "robot": options.robot}
     settings = {
         "env_id": env_id,
         "demo_episodes": demo_episodes,
         "train_steps": train_steps,
         "hidden_dim": options.hidden_dim,
         "seed": options.seed,
+        "robot": options.robot,
     }
     with RunFolder(root, "run", settings, overwrite=options.overwrite, products=()) as folder:
         console.say(f"Phase 1 of 3: {demo_episodes} demonstrations of the expert")
         collected = collect(
-            CollectOptions(
-                task=env_id, episodes=demo_episodes, output_dir=root / "dataset", profile=options.profile, **common
-            ),
+            CollectOptions(task=env_id, episodes=demo_episodes, output_dir=root / "dataset", **stepping),
             console,
         )
         console.say(f"Phase 2 of 3: {train_steps} updates of the student")
@@ -125,8 +125,7 @@ def run(options: RunOptions, console: Any, *, log_every: int = 0) -> dict[str, A
                 episodes=options.eval_episodes,
                 videos=options.videos,
                 output_dir=root / "eval",
-                profile=options.profile,
-                **common,
+                **stepping,
             ),
             console,
         )

@@ -75,7 +75,7 @@ def train(options: TrainOptions, console: Any) -> dict[str, Any]:
     from .run_folder import RunFolder
 
     origin = read_origin(options.dataset)
-    env = registry.make(origin.env_id)
+    env = registry.remake(origin.env_id, origin.env_options)
     spec = env.spec
     env.close()
     root = filled(options.output_dir, spec.id)

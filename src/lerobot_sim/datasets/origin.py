@@ -25,11 +25,13 @@ class Origin:
     Attributes:
         env_id: The environment's id.
         env_version: Its version.
+        env_options: Keywords of its factory.
         settings: Of the recording, such as the policy and the seed.
     """
 
     env_id: str
     env_version: int
+    env_options: Mapping[str, Any]
     settings: Mapping[str, Any]
 
 
@@ -48,7 +50,10 @@ def read_origin(root: Path | str) -> Origin:
     try:
         environment = record["environment"]
         return Origin(
-            env_id=environment["id"], env_version=int(environment["version"]), settings=dict(record["settings"])
+            env_id=environment["id"],
+            env_version=int(environment["version"]),
+            env_options=dict(environment["options"]),
+            settings=dict(record["settings"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise StorageError(f"{path} is damaged ({type(error).__name__}: {error}). {_MEND}") from error

@@ -155,7 +155,7 @@ def check_run(root: Path, wanted: Mapping[str, Any]) -> None:
         if found["schema"] != SCHEMA:
             raise StorageError(f"{path} is of schema {found['schema']}; this version of lerobot-sim writes {SCHEMA}.")
         there, asked = found["environment"], wanted["environment"]
-        keys = ("id", "version", "fps", "observation", "action", "success_rule")
+        keys = ("id", "version", "fps", "observation", "action", "success_rule", "options")
         differing = [_difference(key, there[key], asked[key]) for key in keys if there[key] != asked[key]]
         old, new = found["settings"], wanted["settings"]
         differing += [
