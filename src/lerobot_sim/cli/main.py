@@ -12,6 +12,7 @@ COMMANDS = {
     "train": "train the student on a dataset",
     "eval": "score a policy on held-out seeds, with an interval and videos",
     "run": "all three: demonstrations, training, score",
+    "gallery": "a picture of every task with every robot",
 }
 
 HELP = """usage: lerobot-sim COMMAND [options]
