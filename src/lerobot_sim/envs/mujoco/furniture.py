@@ -1,7 +1,7 @@
 """Things that stand fast on the table, each episode at another place: a bin, a block with a hole, a cabinet.
 
-Where they stand is part of `qpos`, as all that an episode draws: two slides and a hinge that 100 t and as much damping
-hold in place. A push of 100 N for a second moves them by less than a micrometre.
+Where they stand is part of `qpos`, as all that an episode draws: two slides and a hinge whose damping holds them. A
+push of 100 N moves them by a micrometre a second.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from .library import mj
 from .tabletop import yaw_of
 from .world import Index, World
 
-_FIRM = 1e5  # kg or kg m^2, and as much damping in N s/m or N m s
+_INERTIA = 50.0  # kg or kg m^2; much more would loosen the solver's tolerance, which is relative to the mean inertia
+_DAMPING = 1e8  # N s/m or N m s
 
 
 def add_fixture(spec: Any, name: str) -> Any:
@@ -30,8 +31,8 @@ def add_fixture(spec: Any, name: str) -> Any:
             name=f"{name}.{axis}",
             type=getattr(mj.mjtJoint, f"mjJNT_{kind}"),
             axis=along,
-            armature=_FIRM,
-            damping=[_FIRM, 0.0, 0.0],
+            armature=_INERTIA,
+            damping=[_DAMPING, 0.0, 0.0],
         )
     spec.add_exclude(bodyname1="world", bodyname2=name)
     return body

@@ -109,6 +109,8 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
     """The task for a robot."""
     if robot not in ROBOTS:
         raise unknown_name("robot for 'mujoco/drawer'", robot, ROBOTS)
+    if reward not in ("dense", "sparse"):
+        raise unknown_name("reward of 'mujoco/drawer'", reward, ("dense", "sparse"))
 
     def build(spec: Any) -> Sequence[str]:
         add_box(spec, CUBE, (EDGE, EDGE, EDGE), MASS, (0.85, 0.2, 0.18, 1))
@@ -124,8 +126,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
     control = make_controller(controller, bench.robot, bench.model)
     cabinet = Fixture(bench.index, CABINET)
     cube, speed = bench.index.body(CUBE), bench.index.free_dofs(CUBE)
-    slide, knob = int(bench.index.qpos([DRAWER])[0]), bench.index.site(KNOB)
-    drawer = bench.index.body(DRAWER)
+    slide, knob, drawer = int(bench.index.qpos([DRAWER])[0]), bench.index.site(KNOB), bench.index.body(DRAWER)
 
     def opened(world: World) -> Array:
         return world.qpos[:, slide]

@@ -126,6 +126,8 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
     """The task for a robot."""
     if robot not in SIZES:
         raise unknown_name("robot for 'mujoco/insert'", robot, SIZES)
+    if reward not in ("dense", "sparse"):
+        raise unknown_name("reward of 'mujoco/insert'", reward, ("dense", "sparse"))
     size = SIZES[robot]
 
     def build(spec: Any) -> Sequence[str]:

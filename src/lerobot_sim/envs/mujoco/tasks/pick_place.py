@@ -117,6 +117,8 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
     """The task for a robot."""
     if robot not in SIZES:
         raise unknown_name("robot for 'mujoco/pick-place'", robot, SIZES)
+    if reward not in ("dense", "sparse"):
+        raise unknown_name("reward of 'mujoco/pick-place'", reward, ("dense", "sparse"))
     size = SIZES[robot]
     edge = size.half_edge
 
