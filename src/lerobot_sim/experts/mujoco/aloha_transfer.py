@@ -10,7 +10,7 @@ import numpy as np
 from lerobot_sim.experts.scripted import Floats, ScriptedExpert
 from lerobot_sim.spec import EnvSpec
 
-from .hand import Bools, action, descent, vector
+from .hand import Bools, action, distance, vector
 
 ABOVE = 0.09
 """Height in m over the bar at which a hand comes over it."""
@@ -34,10 +34,21 @@ def _decide(o: dict[str, Floats]) -> Floats:
     return np.concatenate([_left(o, left_held, met, yaw), _right(o, left_held, right_held, to_meeting, yaw)], axis=1)
 
 
+def _descent(offset: Floats, turn: Floats) -> tuple[Floats, Bools]:
+    """How far to go up (n,) on the way to a grasp, the less the nearer and better turned, and whether it is reached.
+
+    Nowhere does it jump, so that it can be imitated.
+    """
+    aside, askew = distance(offset), np.abs(turn)
+    rise = ABOVE * np.clip(np.maximum((aside - 0.006) / 0.04, (askew - 0.08) / 0.4), 0.0, 1.0)
+    there = (aside < 0.012) & (askew < 0.15) & (np.abs(offset[:, 2]) < 0.006)
+    return offset[:, 2] + np.where(there, 0.0, rise), there
+
+
 def _left(o: dict[str, Floats], held: Bools, met: Bools, yaw: Floats) -> Floats:
     """Waits, takes hold of the bar where it is offered, and keeps it there."""
     offset, turn = vector(o, "left_tip_to_end"), _turn(o, "left_hand_to_bar")
-    down, there = descent(offset, turn, ABOVE, wait=0.8)
+    down, there = _descent(offset, turn)
     reach = np.concatenate([offset[:, :2], down[:, None]], axis=1)
     wait = WAITING - vector(o, "left_tip")
     move = np.where(held[:, None], 0.0, np.where(met[:, None], reach, wait))
@@ -48,7 +59,7 @@ def _left(o: dict[str, Floats], held: Bools, met: Bools, yaw: Floats) -> Floats:
 def _right(o: dict[str, Floats], left_held: Bools, held: Bools, to_meeting: Floats, yaw: Floats) -> Floats:
     """Takes hold of the bar, offers it at the meeting point, lets go when the left hand has it, and goes."""
     offset, turn = vector(o, "right_tip_to_end"), _turn(o, "right_hand_to_bar")
-    down, there = descent(offset, turn, ABOVE, wait=0.8)
+    down, there = _descent(offset, turn)
     reach = np.concatenate([offset[:, :2], down[:, None]], axis=1)
     free = o["right_touching"] < 0.5
     up = np.stack([0 * yaw, 0 * yaw, 0.03 + 0 * yaw], axis=1)

@@ -9,7 +9,7 @@ from lerobot_sim.envs.mujoco.tasks import aloha_transfer
 from lerobot_sim.envs.mujoco.world import FIELDS, World, from_state
 from lerobot_sim.errors import UnknownNameError
 from lerobot_sim.experts.mujoco import aloha_transfer as expert
-from lerobot_sim.experts.mujoco.hand import action, descent, vector
+from lerobot_sim.experts.mujoco.hand import action, vector
 
 
 def start(count, first=0, **options):
@@ -122,7 +122,7 @@ def test_a_bar_that_is_laid_down_for_the_left_hand_does_not_count():
         laid[:] |= held & ~far & (bar[:, 2] < 0.026)
         right = expert._right(o, laid, held, way, yaw)
         offset, turn = vector(o, "left_tip_to_end"), expert._turn(o, "left_hand_to_bar")
-        down, there = descent(offset, turn, expert.ABOVE, wait=0.8)
+        down, there = expert._descent(offset, turn)
         gone = laid & (o["right_tip.z"] > 0.2)
         taken = o["left_grasped"] > 0.5
         reach = np.concatenate([offset[:, :2], down[:, None]], axis=1)
