@@ -20,6 +20,8 @@ def cheater(robot, change):
 
 def hold(o, action, held):
     """Puts the peg down to the hole's bottom and never lets go."""
+    near = np.hypot(o["peg_to_hole.x"], o["peg_to_hole.y"]) < 0.03
+    action[near, -1] = -1.0
     within = (np.hypot(o["peg_to_hole.x"], o["peg_to_hole.y"]) < 0.007) & (-o["peg_to_hole.z"] < 0.012)
     action[within, 2:] = np.array([0.0, 0.0, -1.0])
     action[within & (o["peg_to_hole.z"] < -0.003), 2] = -0.1
