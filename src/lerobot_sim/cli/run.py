@@ -22,7 +22,13 @@ example:
 RECIPE = (50, 5000)
 """Demonstrations and updates, unless the task has a recipe of its own."""
 
-RECIPES = {"numpy/pick-place": (500, 20_000), "numpy/reach": (200, 5000)}
+RECIPES = {
+    "mujoco/aloha-transfer": (100, 5000),
+    "mujoco/lift": (100, 5000),
+    "mujoco/pick-color": (100, 5000),
+    "numpy/pick-place": (500, 20_000),
+    "numpy/reach": (200, 5000),
+}
 """Environment's id -> demonstrations and updates."""
 
 
