@@ -77,7 +77,7 @@ def _decide(o: dict[str, Floats], way: Way) -> Floats:
     return np.clip(move, -0.8, 0.8)
 
 
-def make(spec: EnvSpec, noise: float = 0.02) -> ScriptedExpert:
+def make(spec: EnvSpec, noise: float = 0.06) -> ScriptedExpert:
     """The expert of `mujoco/push` for any robot."""
     way = WAYS[spec.options["robot"]]
     return ScriptedExpert(spec, lambda o: _decide(o, way), noise)
