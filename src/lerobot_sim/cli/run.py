@@ -26,6 +26,9 @@ RECIPES = {
     "mujoco/aloha-transfer": (100, 5000),
     "mujoco/lift": (100, 5000),
     "mujoco/pick-color": (100, 5000),
+    "mujoco/push": (300, 10_000),
+    "mujoco/reach": (100, 5000),
+    "mujoco/stack": (300, 10_000),
     "numpy/pick-place": (500, 20_000),
     "numpy/reach": (200, 5000),
 }
