@@ -137,3 +137,10 @@ def test_a_broken_third_party_fails_only_when_it_is_used(tmp_path):
         path=tmp_path,
     )
     assert out == ["True"] * 4
+
+
+def test_versions_that_modules_name_are_their_specs():
+    from lerobot_sim import registry
+
+    for env_id in registry.environments():
+        assert registry.version_of(env_id) == registry.spec_of(env_id).version

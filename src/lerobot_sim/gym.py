@@ -43,7 +43,7 @@ def raise_broken(env: str, **_: Any) -> gymnasium.Env[Any, Any]:
 
 def _register(env_id: str) -> str:
     try:
-        name = gymnasium_id(env_id, registry.spec_of(env_id).version)
+        name = gymnasium_id(env_id, registry.version_of(env_id))
         entry, vector = "bridges.to_gymnasium:SimEnv", "bridges.gymnasium_vector:SimVectorEnv"
     except Exception as error:  # noqa: BLE001  a third party's module may raise anything
         _logger.warning("'%s' could not be loaded, so its version is not known: %s", env_id, error)

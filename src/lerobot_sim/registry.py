@@ -142,6 +142,13 @@ def spec_of(name: str) -> EnvSpec:
         env.close()
 
 
+def version_of(name: str) -> int:
+    """An environment's version: its factory's module's `VERSION` where there is one, else its spec's."""
+    env_id = resolve(name)
+    held = getattr(sys.modules.get(getattr(_factory(env_id), "__module__", "")), "VERSION", None)
+    return held if isinstance(held, int) else spec_of(env_id).version
+
+
 def make_policy(name: str, spec: EnvSpec, **options: Any) -> Policy:
     """Makes a policy for an environment.
 

@@ -24,8 +24,11 @@ RECIPE = (50, 5000)
 
 RECIPES = {
     "mujoco/aloha-transfer": (100, 5000),
+    "mujoco/drawer": (300, 20_000),
+    "mujoco/insert": (300, 20_000),
     "mujoco/lift": (100, 5000),
     "mujoco/pick-color": (100, 5000),
+    "mujoco/pick-place": (300, 20_000),
     "mujoco/push": (300, 10_000),
     "mujoco/reach": (100, 5000),
     "mujoco/stack": (300, 10_000),

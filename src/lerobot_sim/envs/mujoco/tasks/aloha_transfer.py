@@ -33,6 +33,7 @@ from lerobot_sim.envs.task_env import Arrays, TaskEnv
 from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
+VERSION = 1
 BAR = "bar"
 CONTROLLER = "ee_delta_xyz_yaw"
 LEFT, RIGHT = 0, 1
@@ -69,7 +70,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
         names += [f"{side}_hand_to_bar.sin", f"{side}_hand_to_bar.cos", f"{side}_grasped"]
     return EnvSpec(
         id="mujoco/aloha-transfer",
-        version=1,
+        version=VERSION,
         fps=CONTROL_HZ,
         max_steps=200,
         observation={

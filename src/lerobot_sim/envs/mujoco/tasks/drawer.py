@@ -34,6 +34,7 @@ from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 CUBE, CABINET, DRAWER, KNOB = "cube", "cabinet", "drawer", "knob"
+VERSION = 1
 CONTROLLER = "ee_delta_xyz_yaw"
 EDGE = 0.02  # m, half of the cube's
 SLOW = 0.05  # m/s
@@ -69,7 +70,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
     )
     return EnvSpec(
         id="mujoco/drawer",
-        version=1,
+        version=VERSION,
         fps=CONTROL_HZ,
         max_steps=250,
         observation={

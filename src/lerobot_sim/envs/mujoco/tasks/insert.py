@@ -36,6 +36,7 @@ from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 PEG, BLOCK = "peg", "block"
+VERSION = 1
 CONTROLLER = "ee_delta_xyz_yaw"
 GAP = 0.0015  # m, to each side of the peg
 BOTTOM = 0.005  # m from the hole's bottom
@@ -87,7 +88,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
     )
     return EnvSpec(
         id="mujoco/insert",
-        version=1,
+        version=VERSION,
         fps=CONTROL_HZ,
         max_steps=150,
         observation={

@@ -32,6 +32,7 @@ from lerobot_sim.envs.task_env import Arrays, TaskEnv
 from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
+VERSION = 1
 CUBE = "cube"
 CONTROLLER = "ee_delta_xyz_yaw"
 SLOW = 0.2  # m/s
@@ -57,7 +58,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
     names = (*(f"cube.{axis}" for axis in "xyz"), *(f"tip_to_cube.{axis}" for axis in "xyz"), *TURN, "grasped")
     return EnvSpec(
         id="mujoco/lift",
-        version=1,
+        version=VERSION,
         fps=CONTROL_HZ,
         max_steps=100,
         observation={

@@ -40,6 +40,7 @@ from lerobot_sim.envs.task_env import Arrays, TaskEnv
 from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature, Param
 
+VERSION = 1
 COLORS = {"red": (0.85, 0.2, 0.18, 1), "green": (0.2, 0.62, 0.28, 1), "blue": (0.16, 0.36, 0.8, 1)}
 PHRASES = {
     "train": (
@@ -118,7 +119,7 @@ def _spec(
         names += [*(f"target.{color}" for color in COLORS), *_names("target")]
     return EnvSpec(
         id="mujoco/pick-color",
-        version=1,
+        version=VERSION,
         fps=CONTROL_HZ,
         max_steps=100,
         observation={

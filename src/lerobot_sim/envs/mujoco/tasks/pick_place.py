@@ -34,6 +34,7 @@ from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 CUBE, BIN = "cube", "bin"
+VERSION = 1
 CONTROLLER = "ee_delta_xyz_yaw"
 FLOOR, WALL = 0.004, 0.005  # m, thickness
 SLOW = 0.05  # m/s
@@ -78,7 +79,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
     )
     return EnvSpec(
         id="mujoco/pick-place",
-        version=1,
+        version=VERSION,
         fps=CONTROL_HZ,
         max_steps=150,
         observation={

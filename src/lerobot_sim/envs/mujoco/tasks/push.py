@@ -33,6 +33,7 @@ from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 PUCK, MARK = "puck", "mark"
+VERSION = 1
 CONTROLLER = "ee_delta_xyz"
 MASS = 0.15  # kg
 FRICTION = 0.5
@@ -119,7 +120,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
     )
     return EnvSpec(
         id="mujoco/push",
-        version=1,
+        version=VERSION,
         fps=CONTROL_HZ,
         max_steps=200,
         observation={

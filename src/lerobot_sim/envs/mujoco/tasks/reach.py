@@ -31,6 +31,7 @@ from lerobot_sim.envs.task_env import Arrays, TaskEnv
 from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
+VERSION = 1
 TARGET = "target"
 CONTROLLER = "ee_delta_xyz"
 NEAR = 0.015  # m
@@ -58,7 +59,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
     names = (*(f"target.{axis}" for axis in "xyz"), *(f"tip_to_target.{axis}" for axis in "xyz"))
     return EnvSpec(
         id="mujoco/reach",
-        version=1,
+        version=VERSION,
         fps=CONTROL_HZ,
         max_steps=75,
         observation={

@@ -33,6 +33,7 @@ from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 RED, GREEN = "red_cube", "green_cube"
+VERSION = 1
 TOUCH = "red_on_green"
 CONTROLLER = "ee_delta_xyz_yaw"
 MASS = 0.06  # kg
@@ -108,7 +109,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
     )
     return EnvSpec(
         id="mujoco/stack",
-        version=1,
+        version=VERSION,
         fps=CONTROL_HZ,
         max_steps=150,
         observation={
