@@ -54,9 +54,11 @@ def explained(debug: bool) -> Generator[Outcome]:
         signal.signal(signal.SIGTERM, before)
 
 
-def no_such_command(name: str, commands: Iterable[str]) -> int:
+def no_such_command(
+    name: str, commands: Iterable[str], *, kind: str = "command", listing: str = "lerobot-sim --help"
+) -> int:
     """Says that a command does not exist; the nearest is named."""
-    _say(False, str(unknown_name("command", name, commands, "`lerobot-sim --help` tells what each does.")))
+    _say(False, str(unknown_name(kind, name, commands, f"`{listing}` tells what each does.")))
     return 2
 
 
