@@ -149,6 +149,9 @@ class FolderLock:
                 f"{path.parent.parent} is in use: {f'process {holder}' if holder else 'another process'} is writing to "
                 "it. Wait for it or end it, or choose another folder."
             ) from error
+        if not (path.exists() and os.path.samestat(os.fstat(self._file.fileno()), path.stat())):
+            self._file.close()
+            raise StorageError(f"{path.parent.parent} was replaced by another process just now. Run it again.")
         with contextlib.suppress(OSError):  # for the message above only; on a full disk it can be missing
             self._file.truncate(0)
             self._file.write(f"{os.getpid()}\n".encode())

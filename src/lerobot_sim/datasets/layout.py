@@ -22,6 +22,7 @@ from lerobot_sim.errors import InputError, StorageError
 from lerobot_sim.spec import ACTION, EnvSpec
 
 from .files import read_json
+from .swap import recover
 
 CODEBASE_VERSION = "v3.0"
 INFO = "meta/info.json"
@@ -142,6 +143,8 @@ def read_info(root: Path) -> Info:
         StorageError: It is missing, damaged, or of another version of the format.
     """
     path = Path(root) / INFO
+    if not path.parent.exists():
+        recover(root)
     mend = "Restore it from a copy, or collect again into another folder; without it the dataset cannot be read."
     raw = read_json(path, mend)
     try:

@@ -26,6 +26,7 @@ from lerobot_sim.errors import InputError, StorageError
 from lerobot_sim.spec import EnvSpec
 
 from .files import PART, read_json
+from .swap import recover
 
 RUN = "sim/run.json"
 EPISODES = "sim/episodes.jsonl"
@@ -195,6 +196,8 @@ def begins_new(root: Path) -> bool:
     Raises:
         StorageError: Something else is in it.
     """
+    if not root.exists():
+        recover(root)
     if not root.exists():
         return True
     if not root.is_dir():
