@@ -81,6 +81,41 @@ def record(root: str, arrays: str, features: dict[str, Any], fps: int, robot_typ
     dataset.finalize()
 
 
+def record_cameras(root: str, lengths: list[int], size: list[int], use_videos: bool, cameras: list[str]) -> None:
+    """Records made-up episodes with cameras by LeRobot's own writer; two tasks in turn, a new colour each episode."""
+    height, width = size
+    images = {
+        f"observation.images.{name}": {
+            "dtype": "video" if use_videos else "image",
+            "shape": (height, width, 3),
+            "names": ["height", "width", "channels"],
+        }
+        for name in cameras
+    }
+    vectors = {
+        name: {"dtype": "float32", "shape": (2,), "names": ["x", "y"]} for name in ("observation.state", "action")
+    }
+    done = {"next.done": {"dtype": "bool", "shape": (1,), "names": None}}
+    dataset = LeRobotDataset.create(
+        "local/test", fps=10, features={**vectors, **done, **images}, root=root, use_videos=use_videos
+    )
+    random = np.random.default_rng(0)
+    for number, length in enumerate(lengths):
+        colours = random.integers(40, 200, (len(cameras), 3), dtype=np.uint8)
+        for t in range(length):
+            frame: dict[str, Any] = {name: random.normal(size=2).astype(np.float32) for name in vectors}
+            for camera, colour in zip(images, colours, strict=True):
+                picture = np.empty((height, width, 3), np.uint8)
+                picture[:] = colour
+                at = t * (width - 8) // max(length - 1, 1)
+                picture[height // 2 - 4 : height // 2 + 4, at : at + 8] = 255
+                frame[camera] = picture
+            frame["next.done"] = np.array([t == length - 1])
+            dataset.add_frame({**frame, "task": ["push the block", "open the drawer"][number % 2]})
+        dataset.save_episode()
+    dataset.finalize()
+
+
 def resume(root: str, other: str) -> int:
     """Appends the first episode of another dataset with LeRobot's own writer; the number of episodes then."""
     source = LeRobotDataset("local/test", root=other)
@@ -112,7 +147,7 @@ def _answer(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    functions = {function.__name__: function for function in (load, iterate, record, resume, load_many)}
+    functions = {function.__name__: function for function in (load, iterate, record, record_cameras, resume, load_many)}
     for line in sys.stdin:
         request = json.loads(line)
         print(json.dumps(_answer(functions[request.pop("what")], request)), file=OUT, flush=True)
