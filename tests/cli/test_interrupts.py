@@ -12,6 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lerobot_sim.cli.run_folder import RunFolder
+from lerobot_sim.errors import StorageError
+
 RUN = [sys.executable, "-m", "lerobot_sim", "run", "push-t", "--demo-episodes", "200", "--train-steps", "6000"]
 RUN += ["--hidden-dim", "64", "--eval-episodes", "100", "--videos", "1", "--json"]
 PHASES = ("Phase 1", "Phase 2", "Phase 3")
@@ -82,8 +85,11 @@ def test_a_folder_in_use_is_refused_until_its_user_is_dead(tmp_path):
     process.kill()
     process.communicate()
     assert second.returncode == 1
-    assert "in use" in second.stderr
+    assert f"in use: process {process.pid} is writing" in second.stderr
     assert "Traceback" not in second.stderr
+    with RunFolder(tmp_path, "run", {}, overwrite=True, products=()):  # the dead do not hold it, the living do
+        with pytest.raises(StorageError, match=f"{tmp_path} is in use: process {os.getpid()} "):
+            RunFolder(tmp_path, "run", {}, overwrite=True, products=()).__enter__()
 
 
 def collect(folder: Path, episodes: int, **options) -> subprocess.CompletedProcess[str]:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from lerobot_sim import __version__
+from lerobot_sim.datasets.files import FolderLock
 from lerobot_sim.errors import StorageError
 
 SCHEMA = 1
@@ -46,18 +47,10 @@ class RunFolder:
         self.result: dict[str, Any] | None = None
 
     def __enter__(self) -> RunFolder:
-        from filelock import FileLock, Timeout
-
         if self.path.exists() and not self.path.is_dir():
             raise StorageError(f"--output-dir: {self.path} is a file, a folder was expected.")
         self.path.mkdir(parents=True, exist_ok=True)
-        self._lock = FileLock(self.path / f".{self._command}.lock", timeout=0)
-        try:
-            self._lock.acquire()
-        except Timeout:
-            raise StorageError(
-                f"{self.path} is in use by another running `{self._command}`. Wait, or choose another --output-dir."
-            ) from None
+        self._lock = FolderLock(self.path / f".{self._command}.lock", self.path)
         try:
             self._compare()
         except BaseException:

@@ -126,12 +126,15 @@ def read_json(path: Path, mend: str) -> Any:
 class FolderLock:
     """Holds a lock file until `release`, or until the process is dead, however it died.
 
+    Args:
+        path: The lock file; made where it is missing.
+        folder: What it guards, for the message; by default the folder above the lock file's.
+
     Raises:
         StorageError: Another writer, in this process or another, holds it.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, folder: Path | None = None) -> None:
         try:
             make_folder(path.parent, sync=False)
             self._file = path.open("a+b", buffering=0)
@@ -146,7 +149,7 @@ class FolderLock:
             if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
                 raise storage_error(path, error) from error
             raise StorageError(
-                f"{path.parent.parent} is in use: {f'process {holder}' if holder else 'another process'} is writing to "
+                f"{folder or path.parent.parent} is in use: {f'process {holder}' if holder else 'another process'} is writing to "
                 "it. Wait for it or end it, or choose another folder."
             ) from error
         if not (path.exists() and os.path.samestat(os.fstat(self._file.fileno()), path.stat())):

@@ -47,7 +47,8 @@ class EpisodeVideos:
                 path = self._folder / f"seed_{start.seed}.mp4"
                 video = VideoWriter(path, self._fps, self._camera.height, self._camera.width)
                 self._open[start.index] = video
-                self.paths.append(path)
+                if path not in self.paths:  # an episode that a fault ended is run again, into the same file
+                    self.paths.append(path)
             video.write(images[lane])
             if frames.end[lane] != 0:
                 self._open.pop(start.index).close()
