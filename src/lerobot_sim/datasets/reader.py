@@ -21,7 +21,7 @@ from .layout import Info, read_info
 from .sidecar import EpisodeRecord
 from .tables import Table, read_table, to_numpy
 
-__all__ = ["EpisodeEntry", "Info", "read_columns", "read_episodes", "read_info", "read_records"]
+__all__ = ["EpisodeEntry", "Info", "read_columns", "read_episode_columns", "read_episodes", "read_info", "read_records"]
 
 _MEND = "Restore it from a copy, or collect again into another folder."
 _ENTRY = ("episode_index", "tasks", "length", "dataset_from_index", "dataset_to_index")
@@ -57,6 +57,17 @@ def read_episodes(root: Path | str) -> list[EpisodeEntry]:
     table = _read_all(root, "meta/episodes", _ENTRY, info.total_episodes)
     rows = zip(*(table.column(name).to_pylist() for name in _ENTRY), strict=True)
     return [EpisodeEntry(index, tuple(tasks), length, start, stop) for index, tasks, length, start, stop in rows]
+
+
+def read_episode_columns(root: Path | str, info: Info, names: Iterable[str]) -> dict[str, list[Any]]:
+    """Columns of the table of episodes, a value an episode.
+
+    Raises:
+        StorageError: A file is missing or damaged, or lacks a column.
+    """
+    wanted = tuple(names)
+    table = _read_all(Path(root), "meta/episodes", wanted, info.total_episodes)
+    return {name: table.column(name).to_pylist() for name in wanted}
 
 
 def read_columns(root: Path | str, names: Iterable[str] | None = None) -> dict[str, NDArray[Any]]:
