@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from .options import SteppingOptions, Task, at_least, env_options, filled, read
+import tyro
+
+from lerobot_sim.spec import Look
+
+from .collect_guides import without_env_type
+from .options import SteppingOptions, Task, at_least, read
 
 ABOUT = """Record episodes of a policy into a LeRobotDataset v3.
 
@@ -17,7 +22,11 @@ adds to what is there.
 
 examples:
   lerobot-sim collect push-t --episodes 50
-  lerobot-sim collect numpy/reach --policy random --output-dir outputs/noise"""
+  lerobot-sim collect mujoco/lift --cameras front wrist --image-size 128 --workers 2
+  lerobot-sim collect numpy/reach --policy random --output-dir outputs/noise
+  lerobot-sim collect mujoco/push --success-only --stop-at-success
+
+In place of TASK, --env-type mujoco takes mujoco/lift."""
 
 
 @dataclass(kw_only=True)
@@ -27,7 +36,7 @@ class CollectOptions(SteppingOptions):
     task: Task
     """Environment, such as push-t or numpy/push-t."""
 
-    episodes: int = 50
+    episodes: Annotated[int, tyro.conf.arg(aliases=["--num-episodes"])] = 50
     """How many episodes the dataset is to hold."""
 
     policy: str = "expert"
@@ -37,7 +46,50 @@ class CollectOptions(SteppingOptions):
     """The dataset's folder."""
 
     num_envs: int = 32
-    """Lanes that run in lockstep; the dataset is the same whatever their number."""
+    """Lanes of a process that run in lockstep; the dataset is the same whatever their number."""
+
+    workers: int = 1
+    """Processes that make episodes; the dataset is the same whatever their number. (A network's actions may
+    differ in their last bits with the number of lanes: an expert's do not.)"""
+
+    success_only: bool = False
+    """Keep successes only, and go on to further seeds until there are --episodes of them."""
+
+    max_tries: int = 0
+    """With --success-only: give up after so many seeds; 0: ten for every episode, and at least 100."""
+
+    stop_at_success: bool = False
+    """End an episode as soon as it is a success."""
+
+    episode_length: int | None = None
+    """Steps of an episode at most; by default the task's."""
+
+    cameras: tuple[str, ...] = ()
+    """Cameras to record, as videos; `lerobot-sim list --json` names those of a task."""
+
+    depth: tuple[str, ...] = ()
+    """Cameras to record as depth in m instead of colour."""
+
+    image_size: str = "128"
+    """Pixels: a square's side, or HEIGHTxWIDTH such as 480x640."""
+
+    look: Look = "standard"
+    """How much is spent on a picture."""
+
+    codec: str = "h264"
+    """h264, av1, hevc, ffv1 (lossless), a graphics card's such as h264_nvenc, or png: images instead of videos."""
+
+    crf: float | None = None
+    """The codec's quality, lower is better; by default the codec's."""
+
+    preset: str | None = None
+    """The encoder's word for its speed, such as ultrafast; by default the codec's."""
+
+    gop: int = 2
+    """Frames from one that stands alone to the next; 2 reads fast at random."""
+
+    states: bool = True
+    """Keep every step's simulation state beside the dataset: replay and rerender need it."""
 
     overwrite: bool = False
     """Replace a dataset of another task, policy or seed that an earlier run left in the folder."""
@@ -45,67 +97,19 @@ class CollectOptions(SteppingOptions):
 
 def main(argv: Sequence[str]) -> int:
     """Reads the options and collects."""
-    options = read(CollectOptions, "collect", ABOUT, argv)
+    options = read(CollectOptions, "collect", ABOUT, without_env_type(argv))
     from .console import Console
 
     console = Console(options.json)
     result = collect(options, console)
     console.result(result)
-    return 1 if result["broken"] else 0
+    return 1 if result["broken"] or result["missing"] else 0
 
 
 def collect(options: CollectOptions, console: Any) -> dict[str, Any]:
     """Fills the dataset up to the wanted number of episodes."""
-    at_least(1, episodes=options.episodes, num_envs=options.num_envs)
-    at_least(0, seed=options.seed)
-    from lerobot_sim import registry
-    from lerobot_sim.datasets.origin import remove_if_begun_otherwise
-    from lerobot_sim.datasets.writer import DatasetWriter
-    from lerobot_sim.env import End
-    from lerobot_sim.evaluation.score import demonstration_seeds
-    from lerobot_sim.loop import Profile, rollout
+    at_least(1, episodes=options.episodes, num_envs=options.num_envs, workers=options.workers, gop=options.gop)
+    at_least(0, seed=options.seed, max_tries=options.max_tries)
+    from .collect_run import run
 
-    from .console import EpisodeProgress
-    from .policy_argument import policy_for
-
-    num_envs = min(options.num_envs, options.episodes)
-    env = registry.make(options.task, num_envs, **env_options(options.robot))
-    policy, identity = policy_for(options.policy, env.spec)
-    root = filled(options.output_dir, env.spec.id)
-    settings = {"policy": identity, "seed": options.seed}
-    if options.overwrite:
-        remove_if_begun_otherwise(root, env.spec, settings)
-    profile = Profile()
-    broken: list[str] = []
-    with DatasetWriter(root, env.spec, settings=settings) as writer:
-        before = writer.num_episodes
-        wanted = demonstration_seeds(options.seed, options.episodes)
-        seeds = range(writer.records[-1].seed + 1, wanted.stop) if before else wanted
-        if before:
-            console.say(f"{root} holds {before} episodes already; {len(seeds)} to go.")
-        if seeds:
-            with console.progress("Collecting", len(seeds), "episodes") as show:
-                watch = EpisodeProgress(show, env.spec.max_steps)
-                for episode in rollout(env, policy, seeds, sinks=[watch], profile=profile):
-                    if episode.end in (End.TERMINATED, End.TIME_LIMIT):
-                        writer.add(episode)
-                    else:
-                        broken.append(f"seed {episode.seed} ({episode.end.name}): {episode.explanation}")
-        successes = sum(bool(record.success) for record in writer.records)
-        result = {
-            "env_id": env.spec.id,
-            "env_version": env.spec.version,
-            "policy": identity,
-            "dataset": str(root),
-            "episodes": writer.num_episodes,
-            "frames": writer.num_frames,
-            "successes": successes,
-            "new_episodes": writer.num_episodes - before,
-            "broken": broken,
-        }
-    env.close()
-    console.say(f"Dataset: {result['episodes']} episodes ({successes} successes), {result['frames']} frames in {root}")
-    if broken:
-        console.say(f"{len(broken)} episodes were broken off and left out. The first: {broken[0]}")
-    console.profile(profile, options.profile)
-    return result
+    return run(options, console)

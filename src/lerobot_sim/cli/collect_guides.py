@@ -1,0 +1,47 @@
+"""The guides' script `collect_simulation_data.py --env-type …`, answered by `collect`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lerobot_sim.errors import InputError, unknown_name
+
+ENV_TYPES = {"mujoco": "mujoco/lift"}
+"""--env-type -> the task that it means."""
+
+REPLACED = {
+    "gym_hil": "gym_hil's PandaPickCube has no adapter here yet. Our task of the same kind, in which a Panda lifts a "
+    "cube, is mujoco/lift: lerobot-sim collect mujoco/lift.",
+    "isaac": "Isaac Sim has no adapter here yet: it needs NVIDIA's own package index and an RTX graphics card. The "
+    "same arms and tasks run on MuJoCo without either: lerobot-sim collect mujoco/lift; `lerobot-sim list` shows all.",
+}
+"""--env-type -> what replaces it."""
+
+_OPTION = "--env-type"
+
+
+def without_env_type(argv: Sequence[str]) -> list[str]:
+    """The arguments with `--env-type NAME` replaced by the task that it means.
+
+    Raises:
+        InputError: It is a simulator that is not there, with what replaces it, or none at all.
+    """
+    for at, argument in enumerate(argv):
+        name, given, value = argument.partition("=")
+        if name.replace("_", "-") != _OPTION:
+            continue
+        rest = list(argv[at + 1 :])
+        if not given:
+            if not rest:
+                raise InputError(f"{_OPTION}: expected one of {', '.join([*ENV_TYPES, *REPLACED])}; nothing came.")
+            value = rest.pop(0)
+        return [_task(value), *argv[:at], *rest]
+    return list(argv)
+
+
+def _task(env_type: str) -> str:
+    if env_type in REPLACED:
+        raise InputError(f"{_OPTION} {env_type}: {REPLACED[env_type]}")
+    if env_type not in ENV_TYPES:
+        raise unknown_name("--env-type", env_type, [*ENV_TYPES, *REPLACED])
+    return ENV_TYPES[env_type]
