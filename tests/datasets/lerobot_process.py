@@ -14,6 +14,7 @@ OUT = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # whatever libraries print goes to the log
 
 import torch  # noqa: E402
+from lerobot.configs import RGBEncoderConfig  # noqa: E402
 from lerobot.datasets.lerobot_dataset import LeRobotDataset  # noqa: E402
 
 
@@ -81,7 +82,9 @@ def record(root: str, arrays: str, features: dict[str, Any], fps: int, robot_typ
     dataset.finalize()
 
 
-def record_cameras(root: str, lengths: list[int], size: list[int], use_videos: bool, cameras: list[str]) -> None:
+def record_cameras(
+    root: str, lengths: list[int], size: list[int], use_videos: bool, cameras: list[str], codec: str = "", gop: int = 2
+) -> None:
     """Records made-up episodes with cameras by LeRobot's own writer; two tasks in turn, a new colour each episode."""
     height, width = size
     images = {
@@ -96,8 +99,10 @@ def record_cameras(root: str, lengths: list[int], size: list[int], use_videos: b
         name: {"dtype": "float32", "shape": (2,), "names": ["x", "y"]} for name in ("observation.state", "action")
     }
     done = {"next.done": {"dtype": "bool", "shape": (1,), "names": None}}
+    encoder = RGBEncoderConfig(vcodec=codec, g=gop) if codec else None
+    features = {**vectors, **done, **images}
     dataset = LeRobotDataset.create(
-        "local/test", fps=10, features={**vectors, **done, **images}, root=root, use_videos=use_videos
+        "local/test", fps=10, features=features, root=root, use_videos=use_videos, rgb_encoder=encoder
     )
     random = np.random.default_rng(0)
     for number, length in enumerate(lengths):
@@ -114,6 +119,17 @@ def record_cameras(root: str, lengths: list[int], size: list[int], use_videos: b
             dataset.add_frame({**frame, "task": ["push the block", "open the drawer"][number % 2]})
         dataset.save_episode()
     dataset.finalize()
+
+
+def save_rows(root: str, rows: list[int], file: str, delta_timestamps: dict[str, list[float]] | None = None) -> None:
+    """Writes what LeRobot gives of some rows, decoded by PyAV, to an .npz: "<row>/<name>"."""
+    dataset = LeRobotDataset(
+        "local/test", root=root, video_backend="pyav", return_uint8=True, delta_timestamps=delta_timestamps
+    )
+    found = {
+        f"{row}/{name}": np.asarray(value) for row in rows for name, value in dataset[row].items() if name != "task"
+    }
+    np.savez(file, allow_pickle=False, **found)
 
 
 def resume(root: str, other: str) -> int:
@@ -147,7 +163,10 @@ def _answer(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    functions = {function.__name__: function for function in (load, iterate, record, record_cameras, resume, load_many)}
+    functions = {
+        function.__name__: function
+        for function in (load, iterate, record, record_cameras, save_rows, resume, load_many)
+    }
     for line in sys.stdin:
         request = json.loads(line)
         print(json.dumps(_answer(functions[request.pop("what")], request)), file=OUT, flush=True)
