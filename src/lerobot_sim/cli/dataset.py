@@ -9,6 +9,8 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "info": ("dataset_info", "what is in a dataset"),
     "show": ("dataset_show", "a contact sheet: episodes by moments, in one PNG"),
     "check": ("dataset_check", "a table of verdicts over every part; --repair mends a damaged end"),
+    "push": ("dataset_push", "to the Hugging Face hub, with a card"),
+    "pull": ("dataset_pull", "from the Hugging Face hub, checked"),
 }
 """Name -> (module in this folder, one line of help)."""
 
