@@ -114,7 +114,7 @@ def test_who_opens_finishes_the_swap(saved: Path, spec: EnvSpec, episodes: list[
 
 def test_an_error_leaves_the_old_folder(tmp_path: Path) -> None:
     root = _old(tmp_path / "data")
-    with pytest.raises(KeyError), swap.new_beside(root) as folder:
+    with pytest.raises(KeyError), swap.new_beside(root) as folder:  # noqa: PT012
         (folder / "half").write_text("half")
         raise KeyError
     assert tree(root) == OLD
