@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -132,6 +133,42 @@ def save_rows(root: str, rows: list[int], file: str, delta_timestamps: dict[str,
     np.savez(file, allow_pickle=False, **found)
 
 
+def record_depth(root: str, lengths: list[int]) -> None:
+    """Records made-up depth, 32x48, in mm, as LeRobot does: 12 bits, losslessly."""
+    shapes = {"observation.state": (2,), "action": (2,), "observation.images.depth": (32, 48, 1)}
+    features: dict[str, Any] = {
+        name: {"dtype": "float32", "shape": shape, "names": None} for name, shape in shapes.items()
+    }
+    features["observation.images.depth"] |= {"dtype": "video", "names": ["height", "width", "channels"]}
+    features["observation.images.depth"]["info"] = {"is_depth_map": True}
+    dataset = LeRobotDataset.create("local/test", fps=10, features=features, root=root)
+    random = np.random.default_rng(0)
+    for length in lengths:
+        for _ in range(length):
+            frame = {name: random.normal(size=2).astype(np.float32) for name in ("observation.state", "action")}
+            depth = random.integers(100, 5000, (32, 48, 1), dtype=np.uint16)
+            dataset.add_frame({**frame, "observation.images.depth": depth, "task": "look"})
+        dataset.save_episode()
+    dataset.finalize()
+
+
+def rows(root: str) -> list[dict[str, str]]:
+    """Every item of the dataset as it is handed to training: name -> a digest of the value."""
+    dataset = LeRobotDataset("local/test", root=root)
+    assert len(dataset) == dataset.meta.total_frames == sum(dataset.meta.episodes["length"])
+    found = []
+    for item in (dataset[index] for index in range(len(dataset))):
+        values = {name: value.numpy() if isinstance(value, torch.Tensor) else value for name, value in item.items()}
+        found.append(
+            {
+                name: hashlib.sha1(value.tobytes()).hexdigest() if isinstance(value, np.ndarray) else str(value)
+                for name, value in values.items()
+            }
+            | {"index": str(int(item["index"])), "episode_index": str(int(item["episode_index"]))}
+        )
+    return found
+
+
 def resume(root: str, other: str) -> int:
     """Appends the first episode of another dataset with LeRobot's own writer; the number of episodes then."""
     source = LeRobotDataset("local/test", root=other)
@@ -165,7 +202,7 @@ def _answer(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     functions = {
         function.__name__: function
-        for function in (load, iterate, record, record_cameras, save_rows, resume, load_many)
+        for function in (load, iterate, record, record_cameras, record_depth, save_rows, rows, resume, load_many)
     }
     for line in sys.stdin:
         request = json.loads(line)
