@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Array, like, to_numpy, zeros_like_batch
-from .env import Batch, End, Env, Step
+from .env import Batch, End, Env, State, Step
 from .errors import InputError
 from .policy import Decision, Policy
 
@@ -62,6 +62,8 @@ class Frames:
         metrics: The task's further numbers at t+1.
         end: int64 (num_envs,) of `End`, on the host.
         retry: bool (num_envs,): ended, but will be run again from its seed: its rows do not count.
+        states: Simulation states before the action, one an active lane in their order; where a sink wants them.
+        final_states: Those after the last action, one a lane that has ended otherwise than by a FAULT.
     """
 
     env: int
@@ -78,6 +80,13 @@ class Frames:
     metrics: Batch
     end: NDArray[np.int64]
     retry: NDArray[np.bool_]
+    states: State | None = None
+    final_states: State | None = None
+
+    @property
+    def lanes_with_final_state(self) -> NDArray[np.int64]:
+        """The lanes of `final_states`, in their order."""
+        return np.flatnonzero(self.active & (self.end != End.RUNNING) & (self.end != End.FAULT))
 
 
 class SeedQueue:
@@ -132,6 +141,7 @@ class Slot:
         self.observation: Batch = {}
         self.images: Batch = {}
         self.decision: Decision | None = None
+        self.states: State | None = None
         self._ended = np.zeros(env.num_envs, np.bool_)
 
     def refill(self, queue: SeedQueue, policy: Policy, params: ParamSource | None) -> None:
@@ -193,7 +203,10 @@ class Slot:
             metrics=step.metrics,
             end=end,
             retry=retry,
+            states=self.states,
         )
+        if self.states is not None and (rows := frames.lanes_with_final_state).size:
+            frames = replace(frames, final_states=self.env.get_state(rows))
         self.observation = step.observation
         self.t += active
         return frames

@@ -27,7 +27,10 @@ __all__ = ["Frames", "ParamSource", "Profile", "Sink", "Start", "rollout", "step
 
 
 class Sink(Protocol):
-    """Whoever watches: an encoder, a viewer, a progress bar."""
+    """Whoever watches: an encoder, a viewer, a progress bar.
+
+    One with an attribute `wants_states` that is True finds the simulation's states in the frames.
+    """
 
     @property
     def cameras(self) -> Mapping[str, Camera]: ...
@@ -88,6 +91,7 @@ def steps(
     queue = SeedQueue(seeds, 2 * total if window is None else window)
     cameras = _union_of_cameras(policy, sinks)
     profile = profile or Profile()
+    wants_states = any(getattr(sink, "wants_states", False) for sink in sinks)
     gather = Gather(slots, total)
     parked, running = slots, dict[Future[tuple[Step, float]], Slot]()
     with ExitStack() as stack:
@@ -100,6 +104,9 @@ def steps(
             if not ready and not running:
                 return
             if ready:
+                if wants_states:
+                    for slot in ready:
+                        slot.states = slot.env.get_state(np.flatnonzero(slot.active))
                 _decide(ready, gather, policy, cameras, profile)
             if pool is None:
                 finished = [(slot, *_timed_step(slot)) for slot in ready]
