@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 from lerobot_sim.errors import InputError, unknown_name
 
 from .ahead import read_ahead
+from .frame_cache import FrameCache
 from .layout import Info, read_info
 from .pictures import PictureFeature, picture_features, video_places
 from .reader import EpisodeEntry, read_columns, read_episodes
@@ -88,7 +88,7 @@ class FrameReader:
         self._tolerance_s = tolerance_s
         self._columns: dict[str, NDArray[Any]] = {}
         self._lock = threading.Lock()
-        self._cache = _Cache(cache_bytes)
+        self._cache = FrameCache(cache_bytes)
         self._videos = VideoDecoder()
         self._images: StoredImages | None = None
         if any(not feature.is_video for feature in self._features.values()):
@@ -149,7 +149,7 @@ class FrameReader:
         at = self._checked(rows)
         names = [name for name, column in self.info.columns.items() if column.in_table] if columns is None else columns
         result: dict[str, NDArray[Any]] = {}
-        wanted = {name: at for name in [*dict.fromkeys(names), *self.cameras]}
+        wanted = dict.fromkeys([*dict.fromkeys(names), *self.cameras], at)
         for name, times in (windows or {}).items():
             target = self._camera(name) if name not in self.info.columns or name in self._features else name
             wanted[target], result[f"{target}_is_pad"] = self.window(at, times)
@@ -239,7 +239,7 @@ class FrameReader:
             feature = self._features[key]
             images = np.empty((len(rows), *feature.shape), feature.dtype)
             missing: dict[int, list[int]] = {}
-            for number, row in enumerate(rows.tolist()):
+            for number, row in enumerate(map(int, rows)):
                 if (found := self._cache.get((key, row))) is not None:
                     images[number] = found
                 else:
@@ -320,37 +320,3 @@ class FrameReader:
             images[number] = values
         if keep:
             self._cache.put((feature.key, row), images[numbers[0]])
-
-
-class _Cache:
-    """Decoded frames up to a limit in bytes; the one that was not asked for longest goes first."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._lock = threading.Lock()
-        self._frames: OrderedDict[tuple[str, int], NDArray[Any]] = OrderedDict()
-        self.bytes = 0
-
-    def get(self, place: tuple[str, int]) -> NDArray[Any] | None:
-        with self._lock:
-            found = self._frames.get(place)
-            if found is not None:
-                self._frames.move_to_end(place)
-            return found
-
-    def put(self, place: tuple[str, int], frame: NDArray[Any]) -> None:
-        """Copies a frame into the cache."""
-        if frame.nbytes > self._limit:
-            return
-        with self._lock:
-            if place in self._frames:
-                return
-            self._frames[place] = frame.copy()
-            self.bytes += frame.nbytes
-            while self.bytes > self._limit:
-                self.bytes -= self._frames.popitem(last=False)[1].nbytes
-
-    def clear(self) -> None:
-        with self._lock:
-            self._frames.clear()
-            self.bytes = 0

@@ -105,6 +105,7 @@ def decode_image(data: bytes, kind: str) -> NDArray[Any]:
         StorageError: It is damaged, or neither PNG nor JPEG nor TIFF.
     """
     import av
+    from av.error import FFmpegError
 
     name = next((name for magic, name in _KINDS.items() if data.startswith(magic)), None)
     if name is None:
@@ -115,6 +116,6 @@ def decode_image(data: bytes, kind: str) -> NDArray[Any]:
         if len(frames) != 1:
             raise StorageError(f"An image in the data table is damaged: it gives {len(frames)} pictures. {_MEND}")
         pixels = frames[0].to_ndarray(format=kind)
-    except av.FFmpegError as error:
+    except FFmpegError as error:
         raise StorageError(f"An image in the data table is damaged: {error}. {_MEND}") from error
     return pixels.reshape(*pixels.shape[:2], -1)

@@ -82,7 +82,7 @@ class VideoDecoder:
         Raises:
             StorageError: The file is damaged, or was changed since it was first read.
         """
-        import av
+        from av.error import FFmpegError
 
         index = self.index(path)
         wanted = sorted(set(packets), key=lambda packet: int(index.pts[packet]))
@@ -91,9 +91,9 @@ class VideoDecoder:
                 if stamp_of(file.fileno()) != index.stamp:
                     raise StorageError(f"{path} was changed while it was read. Open the dataset again.")
                 for packet in wanted:
-                    frame = _frame(decoder, index, packet, file.fileno(), int(index.pts[wanted[-1]]))
+                    frame = _frame(decoder, index, packet, file.fileno())
                     yield packet, _pixels(decoder.reformatter, frame, kind)
-        except (av.FFmpegError, FileNotFoundError) as error:
+        except (FFmpegError, FileNotFoundError) as error:
             raise StorageError(f"{path} cannot be decoded: {error}. {_MEND}") from error
 
     def close(self) -> None:
@@ -130,33 +130,40 @@ class VideoDecoder:
             del self._idle[:-MAX_IDLE]
 
 
-def _frame(decoder: _Decoder, index: VideoIndex, packet: int, descriptor: int, last_pts: int) -> Any:
-    """Feeds packets until the wanted frame is out; frames up to `last_pts` that come before it are kept."""
+def _frame(decoder: _Decoder, index: VideoIndex, packet: int, descriptor: int) -> Any:
+    """Feeds packets until the wanted frame is out; later ones that come out with it are kept."""
     wanted = int(index.pts[packet])
-    if decoder.path == index.path and wanted in decoder.ready:
-        return decoder.ready.pop(wanted)
     if not _stands_before(decoder, index, packet):
         decoder.codec.flush_buffers()
         decoder.path, decoder.next_packet, decoder.last_pts = index.path, index.start_for(packet), _NOTHING_YET
         decoder.ready.clear()
+    if wanted in decoder.ready:
+        return _taken(decoder, wanted)
     while decoder.next_packet <= len(index.pts):
         number = decoder.next_packet
         decoder.next_packet += 1
         for frame in decoder.codec.decode(_packet(index, number, descriptor)):
             decoder.last_pts = max(decoder.last_pts, frame.pts)
-            if wanted <= frame.pts <= last_pts:
+            if frame.pts >= wanted:
                 decoder.ready[frame.pts] = frame
         if wanted in decoder.ready:
-            for pts in [pts for pts in decoder.ready if pts < wanted]:
-                del decoder.ready[pts]
-            return decoder.ready.pop(wanted)
+            return _taken(decoder, wanted)
     raise StorageError(f"{index.path} gives no frame for its packet {packet}: it is damaged. {_MEND}")
+
+
+def _taken(decoder: _Decoder, pts: int) -> Any:
+    """A frame that is out; those before it are let go."""
+    frame = decoder.ready[pts]
+    decoder.ready = {later: kept for later, kept in decoder.ready.items() if later > pts}
+    return frame
 
 
 def _stands_before(decoder: _Decoder, index: VideoIndex, packet: int) -> bool:
     """Whether feeding on gives the frame sooner than beginning at its key frame; it may be in the decoder already."""
-    here = decoder.path == index.path and decoder.last_pts < index.pts[packet]
-    return here and decoder.last_pts != _NOTHING_YET and index.start_for(packet) <= decoder.next_packet
+    if decoder.path != index.path or decoder.last_pts == _NOTHING_YET:
+        return False
+    pts = int(index.pts[packet])
+    return pts in decoder.ready or (decoder.last_pts < pts and index.start_for(packet) <= decoder.next_packet)
 
 
 def _packet(index: VideoIndex, number: int, descriptor: int) -> Any:

@@ -90,6 +90,7 @@ def index_video(path: Path) -> tuple[VideoIndex, CodecContext]:
         StorageError: The file is missing, damaged, or holds no video.
     """
     import av
+    from av.error import FFmpegError
 
     try:
         with path.open("rb") as file:
@@ -109,13 +110,12 @@ def index_video(path: Path) -> tuple[VideoIndex, CodecContext]:
                     for packet in container.demux(stream)
                     if packet.size
                 ]
-                index = _index(path, stamp, stream, packets)
-        return index, decoder_of(path)
+                return _index(path, stamp, stream, packets), decoder_of(path)
     except FileNotFoundError as error:
         raise StorageError(f"{path} is missing. {_MEND}") from error
     except StorageError:
         raise
-    except (av.FFmpegError, OSError, ValueError) as error:
+    except (FFmpegError, OSError, ValueError) as error:
         raise StorageError(f"{path} cannot be read as a video: {error}. {_MEND}") from error
 
 

@@ -1,0 +1,45 @@
+"""Decoded frames that are kept within a memory limit."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any
+
+from numpy.typing import NDArray
+
+
+class FrameCache:
+    """Decoded frames up to a limit in bytes; the one that was not asked for longest goes first."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._frames: OrderedDict[tuple[str, int], NDArray[Any]] = OrderedDict()
+        self.bytes = 0
+
+    def get(self, place: tuple[str, int]) -> NDArray[Any] | None:
+        """A frame, not to be changed, or None."""
+        with self._lock:
+            found = self._frames.get(place)
+            if found is not None:
+                self._frames.move_to_end(place)
+            return found
+
+    def put(self, place: tuple[str, int], frame: NDArray[Any]) -> None:
+        """Copies a frame into the cache."""
+        if frame.nbytes > self._limit:
+            return
+        with self._lock:
+            if place in self._frames:
+                return
+            self._frames[place] = frame.copy()
+            self.bytes += frame.nbytes
+            while self.bytes > self._limit:
+                self.bytes -= self._frames.popitem(last=False)[1].nbytes
+
+    def clear(self) -> None:
+        """Forgets all."""
+        with self._lock:
+            self._frames.clear()
+            self.bytes = 0
