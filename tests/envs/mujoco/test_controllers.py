@@ -226,10 +226,7 @@ def test_joint_controllers_move_joints_as_they_say(robot):
     low, high = (
         np.concatenate([on.model.joint(j).range[[k]] for a in on.robot.arms for j in a.joints]) for k in (0, 1)
     )
-    far = (
-        0.1 if robot == "panda" else 0.3
-    )  # greater steps reach the force limit, which its stiff servos recover from badly
-    way = np.clip(home + rng.uniform(-far, far, (lanes, count)), low, high) - home
+    way = np.clip(home + rng.uniform(-0.3, 0.3, (lanes, count)), low, high) - home
     tolerance = 0.05 if robot.startswith("so") else 0.03  # what the arms sag, and what friction holds
 
     control = controller("joint_position", robot, gripper="none")

@@ -276,6 +276,31 @@ def test_reach_is_where_the_hand_points_straight_down(name):
                 scene.set(arm.joints, arm.home)
 
 
+@pytest.mark.parametrize("gain", [0.5, 1.0, 2.0])
+def test_the_pandas_servos_settle_after_they_met_their_force_limits(gain):
+    """As far as the Param of their gains reaches: kv grows with its root."""
+    scene = bench("panda")
+    model, data, arm = scene.model, scene.data, scene.robot.arms[0]
+    model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_CONTACT
+    servos = [model.actuator(name).id for name in (*arm.actuators, arm.gripper_actuator)]
+    model.actuator_gainprm[servos, 0] *= gain
+    model.actuator_biasprm[servos, 1] *= gain
+    model.actuator_biasprm[servos, 2] *= np.sqrt(gain)
+    low, high = model.actuator_ctrlrange[servos].T
+    greatest, random = model.actuator_forcerange[servos, 1], np.random.default_rng(0)
+    for _ in range(5):
+        mujoco.mj_resetData(model, data)
+        scene.set(arm.joints, random.uniform(low[:7], high[:7]))
+        data.ctrl[servos] = [*random.uniform(low[:7], high[:7]), low[7]]
+        limited = np.zeros(8, np.bool_)
+        for _ in range(1000):
+            mujoco.mj_step(model, data)
+            limited |= np.abs(data.actuator_force[servos]) >= greatest
+        assert limited.sum() >= 6, "the test asks for too little"
+        assert np.abs(data.qvel).max() < 1e-4
+        np.testing.assert_allclose(scene.positions(arm), data.ctrl[servos[:7]], atol=1e-4)
+
+
 @pytest.mark.parametrize(("half", "mass"), [(0.0175, 0.06), (0.015, 0.05), (0.02, 0.1)])
 @pytest.mark.parametrize(("name", "which"), GRASPS)
 def test_the_hand_holds_a_cube(name, which, half, mass):
