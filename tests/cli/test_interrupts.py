@@ -87,9 +87,9 @@ def test_a_folder_in_use_is_refused_until_its_user_is_dead(tmp_path):
     assert second.returncode == 1
     assert f"in use: process {process.pid} is writing" in second.stderr
     assert "Traceback" not in second.stderr
-    with RunFolder(tmp_path, "run", {}, overwrite=True, products=()):  # the dead do not hold it, the living do
-        with pytest.raises(StorageError, match=f"{tmp_path} is in use: process {os.getpid()} "):
-            RunFolder(tmp_path, "run", {}, overwrite=True, products=()).__enter__()
+    mine = f"{tmp_path} is in use: process {os.getpid()} "
+    with RunFolder(tmp_path, "run", {}, overwrite=True, products=()), pytest.raises(StorageError, match=mine):
+        RunFolder(tmp_path, "run", {}, overwrite=True, products=()).__enter__()  # the dead do not hold it, we do
 
 
 def collect(folder: Path, episodes: int, **options) -> subprocess.CompletedProcess[str]:

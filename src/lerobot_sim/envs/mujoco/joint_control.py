@@ -31,7 +31,7 @@ def position_drive(arm: Arm, model: Any) -> Drive:
         return {}
 
     return Drive(
-        names=arm.joints,
+        names=arm.joint_labels,
         low=tuple(low.tolist()),
         high=tuple(high.tolist()),
         unit="m" if links.slides.all() else "rad; m" if links.slides.any() else "rad",
@@ -60,7 +60,7 @@ def moving_drive(arm: Arm, model: Any, step_size: float, prefix: str) -> Drive:
 
     count = len(arm.joints)
     return Drive(
-        names=arm.joints,
+        names=arm.joint_labels,
         low=(-1.0,) * count,
         high=(1.0,) * count,
         unit="",

@@ -53,7 +53,7 @@ class Bench:
 
     def opening(self, world: World, arm: int = 0) -> Array:
         """How far a gripper is open, (n, 1): 0 closed on nothing, 1 open."""
-        closed, opened = self.robot.arms[arm].gripper_closed, self.robot.arms[arm].gripper_open
+        closed, opened = self.robot.arms[arm].travel
         at = int(self.joints[arm][-1])
         return (world.qpos[:, at : at + 1] - closed) / (opened - closed)
 
@@ -85,7 +85,7 @@ class Bench:
         """What `state` is."""
         names: list[str] = []
         for arm in self.robot.arms:
-            names += [f"{joint}.pos" for joint in arm.joints]
+            names += [f"{joint}.pos" for joint in arm.joint_labels]
             names += [prefix_of(arm) + name for name in ("gripper.pos", "tip.x", "tip.y", "tip.z")]
         return Feature(shape=(len(names),), dtype="float32", unit="rad, share, m", names=tuple(names))
 
@@ -119,7 +119,9 @@ class Bench:
         qpos = np.repeat(np.asarray(self.model.qpos0)[None], count, axis=0)
         for arm, joints in zip(self.robot.arms, self.joints, strict=True):
             qpos[:, joints[:-1]] = arm.home
-            qpos[:, joints[-1]] = arm.gripper_open
+            qpos[:, joints[-1]] = arm.travel[1]
+            for name, position in arm.gripper_rest.items():
+                qpos[:, self.index.qpos([name])] = position
         return qpos
 
     def ctrl(self, qpos: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -25,6 +25,9 @@ class Arm:
         home: Arm joints' positions in rad at the start, hand above the table, pointing down at it.
         reach: (least, greatest) distance in m from the base's axis at which the hand can point straight down at the
             table.
+        labels: What observations and actions call the joints; their own names where it is empty.
+        gripper_travel: The gripper joint's position (closed on nothing, open), where it is not the actuator's ctrl.
+        gripper_rest: Positions of the gripper's other joints when open, by joint, where they are not `qpos0`'s.
     """
 
     joints: tuple[str, ...]
@@ -38,6 +41,19 @@ class Arm:
     wrist_camera: str
     home: tuple[float, ...]
     reach: tuple[float, float]
+    labels: tuple[str, ...] = ()
+    gripper_travel: tuple[float, float] | None = None
+    gripper_rest: Mapping[str, float] = field(default_factory=dict[str, float])
+
+    @property
+    def joint_labels(self) -> tuple[str, ...]:
+        """What observations and actions call the joints."""
+        return self.labels or self.joints
+
+    @property
+    def travel(self) -> tuple[float, float]:
+        """The gripper joint's position closed on nothing, and open."""
+        return self.gripper_travel or (self.gripper_closed, self.gripper_open)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +68,19 @@ class Robot:
         add: Adds the robot to an `mjSpec` whose table top is the plane z = 0; the arm's base stands on it near the
             origin and works towards +x. Two arms face each other along x or stand side by side: the module says.
         source: Where kinematics, limits, masses and gains are from.
+        model_path: The user's own model that stands for it; empty for ours.
+        model_sha256: Of that model's contents.
     """
 
     name: str
     arms: tuple[Arm, ...]
     add: Callable[[Any], None]
     source: str
+    model_path: str = ""
+    model_sha256: str = ""
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What an environment's options say of it."""
+        model = {"model_path": self.model_path, "model_sha256": self.model_sha256} if self.model_path else {}
+        return {"robot": self.name, **model}

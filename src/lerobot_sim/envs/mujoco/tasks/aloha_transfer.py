@@ -83,7 +83,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
         params={name: param.param for name, param in params.items()},
         cameras=bench.cameras,
         success_rule=f"hold({HELD})",
-        options={"robot": bench.robot.name, "reward": reward, "controller": control.name},
+        options={**bench.robot.options, "reward": reward, "controller": control.name},
         about="Pick the bar up with the right arm and hand it to the left one.",
     )
 
@@ -94,6 +94,7 @@ def make(
     reward: str = "dense",
     controller: str = CONTROLLER,
     threads: int = 0,
+    model_path: str = "",
 ) -> TaskEnv:
     """`num_envs` lanes of `mujoco/aloha-transfer`.
 
@@ -104,11 +105,12 @@ def make(
             success.
         controller: What an action means; the expert needs the default.
         threads: Physics threads, all processors by default.
+        model_path: The user's own MJCF of the robot, or a TOML file that describes one; ours by default.
     """
-    return make_env(task(robot, reward, controller), num_envs, threads)
+    return make_env(task(robot, reward, controller, model_path=model_path), num_envs, threads)
 
 
-def task(robot: str = "aloha", reward: str = "dense", controller: str = CONTROLLER) -> MujocoTask:
+def task(robot: str = "aloha", reward: str = "dense", controller: str = CONTROLLER, model_path: str = "") -> MujocoTask:
     """The task for a robot."""
     if robot != "aloha":
         raise unknown_name("robot for 'mujoco/aloha-transfer'", robot, ["aloha"])
@@ -118,7 +120,7 @@ def task(robot: str = "aloha", reward: str = "dense", controller: str = CONTROLL
         add_touch(spec, _RIGHT_HAND, _HAND_GEOMS, BAR)
         return [BAR]
 
-    bench = make_bench(find_robot(robot), build)
+    bench = make_bench(find_robot(robot, model_path), build)
     control = make_controller(controller, bench.robot, bench.model)
     params = _params(bench)
     return MujocoTask(

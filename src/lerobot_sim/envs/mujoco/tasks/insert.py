@@ -36,7 +36,7 @@ from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 PEG, BLOCK = "peg", "block"
-VERSION = 1
+VERSION = 2
 CONTROLLER = "ee_delta_xyz_yaw"
 GAP = 0.0015  # m, to each side of the peg
 BOTTOM = 0.005  # m from the hole's bottom
@@ -99,7 +99,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
         params={name: param.param for name, param in params.items()},
         cameras=bench.cameras,
         success_rule=f"hold({HELD})",
-        options={"robot": bench.robot.name, "reward": reward, "controller": control.name},
+        options={**bench.robot.options, "reward": reward, "controller": control.name},
         about="Put the peg into the hole.",
     )
 
@@ -110,6 +110,7 @@ def make(
     reward: str = "dense",
     controller: str = CONTROLLER,
     threads: int = 0,
+    model_path: str = "",
 ) -> TaskEnv:
     """`num_envs` lanes of `mujoco/insert`.
 
@@ -119,11 +120,12 @@ def make(
         reward: "dense": nearness of hand to peg and of peg to hole, and success. "sparse": 1 at success.
         controller: What an action means; the expert needs the default.
         threads: Physics threads, all processors by default.
+        model_path: The user's own MJCF of the robot, or a TOML file that describes one; ours by default.
     """
-    return make_env(task(robot, reward, controller), num_envs, threads)
+    return make_env(task(robot, reward, controller, model_path=model_path), num_envs, threads)
 
 
-def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER) -> MujocoTask:
+def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER, model_path: str = "") -> MujocoTask:
     """The task for a robot."""
     if robot not in SIZES:
         raise unknown_name("robot for 'mujoco/insert'", robot, SIZES)
@@ -136,7 +138,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         _add_block(spec, size)
         return [PEG]
 
-    bench = make_bench(find_robot(robot), build)
+    bench = make_bench(find_robot(robot, model_path), build)
     params = {
         "peg_mass": body_mass(bench.model, PEG, 0.02, 0.2),
         "grip_friction": friction(bench.model, [pad for finger in bench.arm.fingers for pad in finger], 0.5, 1.5),

@@ -32,7 +32,7 @@ from lerobot_sim.envs.task_env import Arrays, TaskEnv
 from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
-VERSION = 1
+VERSION = 2
 CUBE = "cube"
 CONTROLLER = "ee_delta_xyz_yaw"
 SLOW = 0.2  # m/s
@@ -69,7 +69,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
         params={name: param.param for name, param in params.items()},
         cameras=bench.cameras,
         success_rule=f"hold({HELD})",
-        options={"robot": bench.robot.name, "reward": reward, "controller": control.name},
+        options={**bench.robot.options, "reward": reward, "controller": control.name},
         about="Pick the cube up and hold it.",
     )
 
@@ -80,6 +80,7 @@ def make(
     reward: str = "dense",
     controller: str = CONTROLLER,
     threads: int = 0,
+    model_path: str = "",
 ) -> TaskEnv:
     """`num_envs` lanes of `mujoco/lift`.
 
@@ -89,11 +90,12 @@ def make(
         reward: "dense": nearness and height. "sparse": 1 at success.
         controller: What an action means; the expert needs the default.
         threads: Physics threads, all processors by default.
+        model_path: The user's own MJCF of the robot, or a TOML file that describes one; ours by default.
     """
-    return make_env(task(robot, reward, controller), num_envs, threads)
+    return make_env(task(robot, reward, controller, model_path=model_path), num_envs, threads)
 
 
-def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER) -> MujocoTask:
+def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER, model_path: str = "") -> MujocoTask:
     """The task for a robot."""
     if robot not in SIZES:
         raise unknown_name("robot for 'mujoco/lift'", robot, SIZES)
@@ -103,7 +105,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         add_box(spec, CUBE, (edge, edge, edge), MASS, (0.85, 0.2, 0.18, 1))
         return [CUBE]
 
-    bench = make_bench(find_robot(robot), build)
+    bench = make_bench(find_robot(robot, model_path), build)
     control = make_controller(controller, bench.robot, bench.model)
     cube = bench.index.body(CUBE)
     place, speed = bench.index.free(CUBE), bench.index.free_dofs(CUBE)

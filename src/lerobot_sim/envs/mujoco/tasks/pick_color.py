@@ -40,7 +40,7 @@ from lerobot_sim.envs.task_env import Arrays, TaskEnv
 from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature, Param
 
-VERSION = 1
+VERSION = 2
 COLORS = {"red": (0.85, 0.2, 0.18, 1), "green": (0.2, 0.62, 0.28, 1), "blue": (0.16, 0.36, 0.8, 1)}
 PHRASES = {
     "train": (
@@ -131,7 +131,7 @@ def _spec(
         cameras=bench.cameras,
         success_rule=f"hold({HELD})",
         options={
-            "robot": bench.robot.name,
+            **bench.robot.options,
             "reward": reward,
             "controller": control.name,
             "show_target": show_target,
@@ -147,6 +147,7 @@ def make(
     controller: str = CONTROLLER,
     show_target: bool = True,
     threads: int = 0,
+    model_path: str = "",
 ) -> TaskEnv:
     """`num_envs` lanes of `mujoco/pick-color`.
 
@@ -157,12 +158,17 @@ def make(
         controller: What an action means; the expert needs the default.
         show_target: Whether the environment's state says which cube is meant. Without it the instruction alone does.
         threads: Physics threads, all processors by default.
+        model_path: The user's own MJCF of the robot, or a TOML file that describes one; ours by default.
     """
-    return make_env(task(robot, reward, controller, show_target), num_envs, threads)
+    return make_env(task(robot, reward, controller, show_target, model_path=model_path), num_envs, threads)
 
 
 def task(
-    robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER, show_target: bool = True
+    robot: str = "panda",
+    reward: str = "dense",
+    controller: str = CONTROLLER,
+    show_target: bool = True,
+    model_path: str = "",
 ) -> MujocoTask:
     """The task for a robot."""
     if robot not in SIZES:
@@ -174,7 +180,7 @@ def task(
             add_box(spec, color, (edge, edge, edge), MASS, rgba)
         return list(COLORS)
 
-    bench = make_bench(find_robot(robot), build)
+    bench = make_bench(find_robot(robot, model_path), build)
     control = make_controller(controller, bench.robot, bench.model)
     params = {
         "pad_friction": friction(bench.model, [pad for finger in bench.arm.fingers for pad in finger], 0.5, 2.0),

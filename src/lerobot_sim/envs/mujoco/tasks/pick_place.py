@@ -34,7 +34,7 @@ from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 CUBE, BIN = "cube", "bin"
-VERSION = 1
+VERSION = 2
 CONTROLLER = "ee_delta_xyz_yaw"
 FLOOR, WALL = 0.004, 0.005  # m, thickness
 SLOW = 0.05  # m/s
@@ -90,7 +90,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
         params={name: param.param for name, param in params.items()},
         cameras=bench.cameras,
         success_rule=f"hold({HELD})",
-        options={"robot": bench.robot.name, "reward": reward, "controller": control.name},
+        options={**bench.robot.options, "reward": reward, "controller": control.name},
         about="Put the cube into the bin.",
     )
 
@@ -101,6 +101,7 @@ def make(
     reward: str = "dense",
     controller: str = CONTROLLER,
     threads: int = 0,
+    model_path: str = "",
 ) -> TaskEnv:
     """`num_envs` lanes of `mujoco/pick-place`.
 
@@ -110,11 +111,12 @@ def make(
         reward: "dense": nearness of hand to cube and of cube to bin, and success. "sparse": 1 at success.
         controller: What an action means; the expert needs the default.
         threads: Physics threads, all processors by default.
+        model_path: The user's own MJCF of the robot, or a TOML file that describes one; ours by default.
     """
-    return make_env(task(robot, reward, controller), num_envs, threads)
+    return make_env(task(robot, reward, controller, model_path=model_path), num_envs, threads)
 
 
-def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER) -> MujocoTask:
+def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER, model_path: str = "") -> MujocoTask:
     """The task for a robot."""
     if robot not in SIZES:
         raise unknown_name("robot for 'mujoco/pick-place'", robot, SIZES)
@@ -128,7 +130,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         _add_bin(spec, size)
         return [CUBE]
 
-    bench = make_bench(find_robot(robot), build)
+    bench = make_bench(find_robot(robot, model_path), build)
     params = {
         "cube_mass": body_mass(bench.model, CUBE, 0.02, 0.2),
         "grip_friction": friction(bench.model, [pad for finger in bench.arm.fingers for pad in finger], 0.5, 1.5),

@@ -33,7 +33,7 @@ from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 PUCK, MARK = "puck", "mark"
-VERSION = 1
+VERSION = 2
 CONTROLLER = "ee_delta_xyz"
 MASS = 0.15  # kg
 FRICTION = 0.5
@@ -131,7 +131,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
         params={name: param.param for name, param in params.items()},
         cameras=bench.cameras,
         success_rule=f"hold({HELD})",
-        options={"robot": bench.robot.name, "reward": reward, "controller": control.name},
+        options={**bench.robot.options, "reward": reward, "controller": control.name},
         about="Push the puck onto the mark.",
     )
 
@@ -142,6 +142,7 @@ def make(
     reward: str = "dense",
     controller: str = CONTROLLER,
     threads: int = 0,
+    model_path: str = "",
 ) -> TaskEnv:
     """`num_envs` lanes of `mujoco/push`.
 
@@ -151,11 +152,12 @@ def make(
         reward: "dense": the hand's nearness to the puck, and the puck's to the mark. "sparse": 1 at success.
         controller: What an action means; the expert needs the default. The gripper is no part of it.
         threads: Physics threads, all processors by default.
+        model_path: The user's own MJCF of the robot, or a TOML file that describes one; ours by default.
     """
-    return make_env(task(robot, reward, controller), num_envs, threads)
+    return make_env(task(robot, reward, controller, model_path=model_path), num_envs, threads)
 
 
-def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER) -> MujocoTask:
+def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER, model_path: str = "") -> MujocoTask:
     """The task for a robot."""
     if robot not in LAYOUTS:
         raise unknown_name("robot for 'mujoco/push'", robot, LAYOUTS)
@@ -168,7 +170,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         add_puck(spec, PUCK, layout.radius, layout.half_height, MASS, (0.85, 0.2, 0.18, 1), FRICTION)
         return []
 
-    bench = make_bench(find_robot(robot), build)
+    bench = make_bench(find_robot(robot, model_path), build)
     control = make_controller(controller, bench.robot, bench.model, gripper="none")
     params = {
         "puck_mass": body_mass(bench.model, PUCK, 0.05, 0.4),

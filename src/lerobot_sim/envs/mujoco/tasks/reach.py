@@ -31,7 +31,7 @@ from lerobot_sim.envs.task_env import Arrays, TaskEnv
 from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
-VERSION = 1
+VERSION = 2
 TARGET = "target"
 CONTROLLER = "ee_delta_xyz"
 NEAR = 0.015  # m
@@ -70,7 +70,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
         params={name: param.param for name, param in params.items()},
         cameras=bench.cameras,
         success_rule=f"hold({HELD})",
-        options={"robot": bench.robot.name, "reward": reward, "controller": control.name},
+        options={**bench.robot.options, "reward": reward, "controller": control.name},
         about="Bring the tip of the hand to a point and hold it there.",
     )
 
@@ -81,6 +81,7 @@ def make(
     reward: str = "dense",
     controller: str = CONTROLLER,
     threads: int = 0,
+    model_path: str = "",
 ) -> TaskEnv:
     """`num_envs` lanes of `mujoco/reach`.
 
@@ -90,11 +91,12 @@ def make(
         reward: "dense": nearness. "sparse": 1 at success.
         controller: What an action means; the expert needs the default. The gripper is no part of it.
         threads: Physics threads, all processors by default.
+        model_path: The user's own MJCF of the robot, or a TOML file that describes one; ours by default.
     """
-    return make_env(task(robot, reward, controller), num_envs, threads)
+    return make_env(task(robot, reward, controller, model_path=model_path), num_envs, threads)
 
 
-def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER) -> MujocoTask:
+def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER, model_path: str = "") -> MujocoTask:
     """The task for a robot."""
     if robot not in ROOMS:
         raise unknown_name("robot for 'mujoco/reach'", robot, ROOMS)
@@ -106,7 +108,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         add_marker(spec, TARGET, room.ball, (0.85, 0.15, 0.15, 0.8))
         return []
 
-    bench = make_bench(find_robot(robot), build)
+    bench = make_bench(find_robot(robot, model_path), build)
     control = make_controller(controller, bench.robot, bench.model, gripper="none")
     params = {
         "arm_gain": actuator_gain(bench.model, list(bench.arm.actuators), 0.5, 2.0),

@@ -33,7 +33,7 @@ from lerobot_sim.errors import unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 RED, GREEN = "red_cube", "green_cube"
-VERSION = 1
+VERSION = 2
 TOUCH = "red_on_green"
 CONTROLLER = "ee_delta_xyz_yaw"
 MASS = 0.06  # kg
@@ -120,7 +120,7 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
         params={name: param.param for name, param in params.items()},
         cameras=bench.cameras,
         success_rule=f"hold({HELD})",
-        options={"robot": bench.robot.name, "reward": reward, "controller": control.name},
+        options={**bench.robot.options, "reward": reward, "controller": control.name},
         about="Put the red cube on the green cube and leave it there.",
     )
 
@@ -131,6 +131,7 @@ def make(
     reward: str = "dense",
     controller: str = CONTROLLER,
     threads: int = 0,
+    model_path: str = "",
 ) -> TaskEnv:
     """`num_envs` lanes of `mujoco/stack`.
 
@@ -140,11 +141,12 @@ def make(
         reward: "dense": nearness to the red cube, its nearness to its place, and success. "sparse": 1 at success.
         controller: What an action means; the expert needs the default.
         threads: Physics threads, all processors by default.
+        model_path: The user's own MJCF of the robot, or a TOML file that describes one; ours by default.
     """
-    return make_env(task(robot, reward, controller), num_envs, threads)
+    return make_env(task(robot, reward, controller, model_path=model_path), num_envs, threads)
 
 
-def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER) -> MujocoTask:
+def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER, model_path: str = "") -> MujocoTask:
     """The task for a robot."""
     if robot not in LAYOUTS:
         raise unknown_name("robot for 'mujoco/stack'", robot, LAYOUTS)
@@ -159,7 +161,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         add_touch(spec, TOUCH, RED, GREEN)
         return [RED, GREEN]
 
-    bench = make_bench(find_robot(robot), build)
+    bench = make_bench(find_robot(robot, model_path), build)
     control = make_controller(controller, bench.robot, bench.model)
     pads = [pad for finger in bench.arm.fingers for pad in finger]
     params = {
