@@ -89,7 +89,7 @@ class CollectOptions(SteppingOptions):
     """Frames from one that stands alone to the next; 2 reads fast at random."""
 
     states: bool = True
-    """Keep every step's simulation state beside the dataset: replay and rerender need it."""
+    """Leave out what lies beside the dataset: every step's simulation state, which replay and rerender use."""
 
     overwrite: bool = False
     """Replace a dataset of another task, policy or seed that an earlier run left in the folder."""

@@ -12,6 +12,7 @@ COMMANDS = {
     "train": "train the student on a dataset",
     "eval": "score a policy on held-out seeds, with an interval and videos",
     "run": "all three: demonstrations, training, score",
+    "replay": "run stored episodes again and compare",
     "dataset": "look at, check, mend and rearrange datasets: `lerobot-sim dataset --help`",
     "gallery": "a picture of every task with every robot",
 }
