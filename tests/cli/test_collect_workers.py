@@ -1,0 +1,255 @@
+"""Several processes make one dataset: the same bytes, whoever dies; nothing is left behind."""
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lerobot_sim.cli.collect_recipe import Recipe
+from lerobot_sim.cli.collect_workers import WorkerError, produce_in_processes
+from lerobot_sim.datasets.reader import read_records
+from lerobot_sim.errors import SimError
+
+COLLECT = [sys.executable, "-m", "lerobot_sim", "collect"]
+
+
+def recipe(**changed) -> Recipe:
+    return Recipe(
+        **{"task": "numpy/reach", "robot": "<usual>", "policy": "random", "num_envs": 2, **changed}, first_seed=0
+    )
+
+
+def files(root: Path) -> dict[str, bytes]:
+    """Every file of a dataset but the lock, which names the process."""
+    paths = [path for path in root.rglob("*") if path.is_file() and path.name != "lock"]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started, but multiprocessing's own tracker."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (path / "cmdline").read_text()
+        except (OSError, IndexError):
+            continue
+        if parent == pid and "spawn_main" in command:
+            found.append(int(path.name))
+    return found
+
+
+def alive(pid: int) -> bool:
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def all_gone(pids, within_s=10.0) -> bool:
+    until = time.monotonic() + within_s
+    while any(alive(pid) for pid in pids):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+
+
+@pytest.fixture
+def plug_in(tmp_path: Path, monkeypatch) -> dict[str, str]:
+    """Variables with which a process finds this folder's plug-in."""
+    about = tmp_path / "site" / "breaks-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: breaks\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(
+        "[lerobot_sim.envs]\ntests/breaks = breaks:env\n[lerobot_sim.policies]\nbreaks = breaks:policy\n"
+    )
+    (tmp_path / "site" / "breaks.py").write_text((Path(__file__).parent / "plug_in.py").read_text())
+    return {**os.environ, "PYTHONPATH": str(tmp_path / "site")}
+
+
+@pytest.mark.parametrize("extra", [(), ("--success-only", "--stop-at-success")])
+def test_the_same_bytes_whatever_lanes_and_workers(command, tmp_path, extra):
+    arguments = ("collect", "numpy/reach", "--policy", "random", "--episodes", "3", *extra)
+    for workers, lanes in ((1, 4), (2, 1), (3, 2)):
+        said = command(
+            *(*arguments, "--workers", workers, "--num-envs", lanes, "--output-dir", tmp_path / str(workers), "--json")
+        )
+        assert said.code == 0, said.err
+        assert json.loads(said.out)["episodes"] == 3
+        assert files(tmp_path / str(workers)) == files(tmp_path / "1")
+    assert not multiprocessing.active_children()
+
+
+def test_adding_to_a_dataset_gives_the_same_as_making_it_at_once(command, tmp_path):
+    for episodes, workers in ((3, 2), (7, 3)):
+        command(
+            *("collect", "numpy/reach", "--episodes", episodes, "--workers", workers, "--output-dir", tmp_path / "a")
+        )
+    command("collect", "numpy/reach", "--episodes", "7", "--output-dir", tmp_path / "b")
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+@linux
+def test_a_killed_worker_is_replaced_and_the_dataset_is_the_same(command, tmp_path):
+    command("collect", "push-t", "--episodes", "40", "--num-envs", "2", "--output-dir", tmp_path / "whole")
+    process = subprocess.Popen(
+        [
+            *COLLECT,
+            "push-t",
+            "--episodes",
+            "40",
+            "--num-envs",
+            "2",
+            "--workers",
+            "2",
+            "--output-dir",
+            str(tmp_path / "killed"),
+            "--json",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    info = tmp_path / "killed/meta/info.json"
+    until = time.monotonic() + 60
+    while not info.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    killed = children(process.pid)
+    assert len(killed) == 2
+    os.kill(killed[0], signal.SIGKILL)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "signal 9" in err
+    assert json.loads(out)["worker_deaths"] == 1
+    assert files(tmp_path / "killed") == files(tmp_path / "whole")
+    assert all_gone(killed)
+
+
+def test_both_workers_killed_at_once(tmp_path):
+    deaths: list[str] = []
+    whole = list(produce_in_processes(recipe(), range(6), 1, tmp_path, deaths.append))
+    assert not deaths
+    found = []
+    for made in produce_in_processes(recipe(), range(6), 2, tmp_path, deaths.append):
+        found.append(made)
+        if len(found) == 1:
+            for process in multiprocessing.active_children():
+                process.kill()
+    assert [made.seed for made in found] == list(range(6))
+    for one, other in zip(whole, found, strict=True):
+        assert one.episode.action.tobytes() == other.episode.action.tobytes()
+        assert one.episode.reward.tobytes() == other.episode.reward.tobytes()
+    assert not multiprocessing.active_children()
+
+
+def test_a_worker_that_always_dies_is_given_up(tmp_path, plug_in):
+    said = subprocess.run(
+        [
+            *COLLECT,
+            "numpy/reach",
+            "--policy",
+            "breaks",
+            "--episodes",
+            "12",
+            "--workers",
+            "2",
+            "--num-envs",
+            "1",
+            "--output-dir",
+            str(tmp_path / "d"),
+        ],
+        capture_output=True,
+        text=True,
+        env={**plug_in, "BREAK_BY": "SIGKILL"},
+    )
+    assert said.returncode == 1
+    assert "seed 6 died 3 times" in said.stderr
+    assert [record.seed for record in read_records(tmp_path / "d")] == list(range(6))
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("task", "policy", "words"),
+    [("numpy/reach", "breaks", "out of its mind"), ("tests/breaks", "random", "licence server is gone")],
+)
+def test_an_exception_keeps_what_was_finished_and_fails(tmp_path, plug_in, workers, task, policy, words):
+    said = subprocess.run(
+        [
+            *COLLECT,
+            task,
+            "--policy",
+            policy,
+            "--episodes",
+            "12",
+            "--workers",
+            workers,
+            "--num-envs",
+            "2",
+            "--output-dir",
+            str(tmp_path / "d"),
+        ],
+        capture_output=True,
+        text=True,
+        env=plug_in,
+    )
+    assert said.returncode == 1
+    assert words in said.stderr
+    assert "Traceback" not in said.stderr
+    seeds = [record.seed for record in read_records(tmp_path / "d")]
+    assert seeds == list(range(len(seeds)))
+    assert 4 <= len(seeds) <= 6
+
+
+def test_where_a_worker_raised_is_told(tmp_path):
+    with pytest.raises(WorkerError, match="Valid names") as caught:
+        list(produce_in_processes(recipe(policy="nobody"), range(2), 2, tmp_path, print))
+    assert caught.value.exit_code == 2
+    assert isinstance(caught.value, SimError)
+    assert "policy_argument.py" in caught.value.__notes__[0]
+
+
+@linux
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_no_process_outlives_its_parent(tmp_path, how):
+    process = subprocess.Popen(
+        [
+            *COLLECT,
+            "push-t",
+            "--episodes",
+            "5000",
+            "--num-envs",
+            "2",
+            "--workers",
+            "2",
+            "--output-dir",
+            str(tmp_path / "d"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    info = tmp_path / "d/meta/info.json"
+    until = time.monotonic() + 60
+    while not info.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    pids = children(process.pid)
+    assert len(pids) == 2
+    process.send_signal(how)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == (-how if how == signal.SIGKILL else 130), err
+    assert "Traceback" not in err
+    assert all_gone(pids)
+    kept = json.loads(info.read_text())["total_episodes"]
+    assert 1 <= kept < 5000
+    records = read_records(tmp_path / "d")
+    assert [record.seed for record in records] == list(range(kept))
