@@ -65,6 +65,7 @@ class Param:
         choices: Names of a discrete Param's values; arrays then hold indices into it.
         when: "reset": fixed for an episode. "step": `set_params` may change it during one.
         about: One line for people.
+        visual: Whether nothing but pictures depends on it: stored states can be drawn with other values.
     """
 
     nominal: Bound
@@ -75,6 +76,7 @@ class Param:
     choices: tuple[str, ...] | None = None
     when: When = "reset"
     about: str = ""
+    visual: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

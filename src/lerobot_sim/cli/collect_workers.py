@@ -19,7 +19,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -52,17 +52,27 @@ class _Failure:
     trace: str
 
 
+Produce = Callable[[Any, Sequence[int], Path, Profile], Generator[Made]]
+"""(recipe, seeds, folder, profile) -> a result a seed, in their order; a function of a module."""
+
+
 def produce_in_processes(
-    recipe: Recipe, seeds: range, workers: int, folder: Path, on_death: Callable[[str], None]
+    recipe: Recipe | Any,
+    seeds: range,
+    workers: int,
+    folder: Path,
+    on_death: Callable[[str], None],
+    produce: Produce = produce_alone,
 ) -> Generator[Made]:
     """One result a seed, in the order of the seeds.
 
     Args:
-        recipe: How episodes are made.
+        recipe: How episodes are made; plain data with `num_envs`.
         seeds: Their seeds.
         workers: Number of processes.
         folder: Where their unfinished videos lie; what is left there is removed.
         on_death: Told in words of a process that died and is started again.
+        produce: What each process does.
 
     Raises:
         WorkerError: The environment or the policy raised, or a process died again and again.
@@ -70,7 +80,8 @@ def produce_in_processes(
     hands: list[_Hand] = []
     try:
         hands.extend(
-            _Hand(recipe, seeds[number::workers], folder / f"worker-{number}", on_death) for number in range(workers)
+            _Hand(recipe, seeds[number::workers], folder / f"worker-{number}", on_death, produce)
+            for number in range(workers)
         )
         for number in range(len(seeds)):
             yield hands[number % workers].take()
@@ -84,8 +95,11 @@ def produce_in_processes(
 class _Hand:
     """The parent's side of a process."""
 
-    def __init__(self, recipe: Recipe, seeds: range, folder: Path, on_death: Callable[[str], None]) -> None:
+    def __init__(
+        self, recipe: Any, seeds: range, folder: Path, on_death: Callable[[str], None], produce: Produce
+    ) -> None:
         self._recipe, self._seeds, self._folder, self._on_death = recipe, seeds, folder, on_death
+        self._produce = produce
         self._taken = 0
         self._deaths = 0
         self._start()
@@ -124,7 +138,7 @@ class _Hand:
         context = multiprocessing.get_context("spawn")
         self._channel, other = context.Pipe(duplex=False)
         owed = self._seeds[self._taken :]
-        self._process = context.Process(target=_work, args=(other, self._recipe, owed, self._folder))
+        self._process = context.Process(target=_work, args=(other, self._produce, self._recipe, owed, self._folder))
         with _one_thread_in_children():
             self._process.start()
         other.close()  # so that the process's death is heard as the end of the pipe
@@ -155,7 +169,7 @@ def _one_thread_in_children() -> Generator[None]:
             del os.environ[name]
 
 
-def _work(channel: Connection[Any, Any], recipe: Recipe, seeds: range, folder: Path) -> None:
+def _work(channel: Connection[Any, Any], produce: Produce, recipe: Any, seeds: range, folder: Path) -> None:
     """What a process does: results go through a short queue to a thread that writes them to the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears it, and ends this process
     signal.signal(signal.SIGTERM, _leave)
@@ -164,7 +178,7 @@ def _work(channel: Connection[Any, Any], recipe: Recipe, seeds: range, folder: P
     sender = threading.Thread(target=_send, args=(channel, outbox), daemon=True)
     sender.start()
     try:
-        with contextlib.closing(produce_alone(recipe, seeds, folder, Profile())) as results:
+        with contextlib.closing(produce(recipe, seeds, folder, Profile())) as results:
             for made in results:
                 outbox.put(made)
     except Exception as error:  # noqa: BLE001 - the parent raises it

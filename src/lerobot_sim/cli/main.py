@@ -14,6 +14,7 @@ COMMANDS = {
     "run": "all three: demonstrations, training, score",
     "replay": "run stored episodes again and compare",
     "dataset": "look at, check, mend and rearrange datasets: `lerobot-sim dataset --help`",
+    "rerender": "draw a dataset's episodes again: other cameras, sizes, looks, visual Params",
     "gallery": "a picture of every task with every robot",
 }
 

@@ -46,7 +46,7 @@ def light_color(model: Any, light: str) -> ModelParam:
         fields["light_diffuse"][:, index] = values
 
     return ModelParam(
-        param=Param(nominal=nominal, low=0.0, high=1.0, shape=(3,), about=f"colour of the light {light}"),
+        param=Param(nominal=nominal, low=0.0, high=1.0, shape=(3,), about=f"colour of the light {light}", visual=True),
         fields=("light_diffuse",),
         write=write,
     )
@@ -76,6 +76,7 @@ def geom_color(model: Any, geoms: list[str]) -> ModelParam:
             high=1.0,
             shape=(3,),
             about=f"colour of {names_of(geoms)}",
+            visual=True,
         ),
         fields=("geom_rgba",),
         write=write,
@@ -99,7 +100,7 @@ def camera_turn(model: Any, camera: str, most: float) -> ModelParam:
 
     about = f"how the camera {camera} is turned, from nominal"
     return ModelParam(
-        param=Param(nominal=0.0, low=-most, high=most, unit="rad", shape=(3,), about=about),
+        param=Param(nominal=0.0, low=-most, high=most, unit="rad", shape=(3,), about=about, visual=True),
         fields=("cam_quat",),
         write=write,
     )
@@ -115,7 +116,9 @@ def camera_field_of_view(model: Any, camera: str, low: float, high: float) -> Mo
     nominal = float(np.deg2rad(model.cam_fovy[index]))
     about = f"vertical field of view of the camera {camera}"
     return ModelParam(
-        param=Param(nominal=nominal, low=low, high=high, unit="rad", about=about), fields=("cam_fovy",), write=write
+        param=Param(nominal=nominal, low=low, high=high, unit="rad", about=about, visual=True),
+        fields=("cam_fovy",),
+        write=write,
     )
 
 
@@ -134,7 +137,7 @@ def _offset(field: str, index: int, most: float, unit: str, about: str) -> Model
     def write(fields: Fields, values: NDArray[Any]) -> None:
         fields[field][:, index] += values
 
-    param = Param(nominal=0.0, low=-most, high=most, unit=unit, shape=(3,), about=about)
+    param = Param(nominal=0.0, low=-most, high=most, unit=unit, shape=(3,), about=about, visual=True)
     return ModelParam(param=param, fields=(field,), write=write)
 
 
