@@ -1,7 +1,7 @@
-"""The scripted experts of our MuJoCo tasks, with every robot: success, length of an episode, smoothness of the tip's path.
+"""The scripted experts of our MuJoCo tasks with every robot: success, time to it, and smoothness of the tip's path.
 
 Seeds are held out: no recipe collects demonstrations from them. Length is how long it took until success had held as
-long as the rule asks for; episodes that failed do not count for it. Jerk is the third difference of the tip's position
+long as the rule asks for; episodes that failed do not count. Jerk is the third difference of the tip's position
 in `observation.state` over the control step, up to success: its mean length over all rows, and the greatest of an
 episode, median over the episodes. The noise that the experts add for their students is part of it; "without noise" is
 what is left of it then. With two arms it is the arm that moves most roughly.

@@ -48,13 +48,14 @@ def test_noise_is_a_function_of_seed_and_step():
 
 def test_idle_lanes_do_not_advance_the_noise():
     env = make("numpy/reach", 2)
-    expert = make_policy("expert", env.spec)
-    observation = env.reset([0, 1], [1, 2])
-    expert.reset(np.array([0, 1]), np.array([1, 2]))
-    first = expert.act(observation, np.array([True, False])).action
-    second = expert.act(observation, np.array([True, True])).action
-    np.testing.assert_array_equal(first[1], second[1])
-    assert (first[0] != second[0]).any()
+    observation, both = env.reset([0, 1], [1, 2]), np.array([True, True])
+    expert, other = make_policy("expert", env.spec), make_policy("expert", env.spec)
+    for policy in (expert, other):
+        policy.reset(np.array([0, 1]), np.array([1, 2]))
+    expert.act(observation, np.array([True, False]))
+    second, first = expert.act(observation, both).action, other.act(observation, both).action
+    np.testing.assert_array_equal(second[1], first[1])
+    assert (second[0] != first[0]).any()
 
 
 def test_damped_least_squares_agrees_with_numpy():

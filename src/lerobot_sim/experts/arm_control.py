@@ -1,4 +1,4 @@
-r"""What the arm's experts share: differential inverse kinematics, and noise that is a function of the seed.
+r"""What the arm's experts share: differential inverse kinematics.
 
 A wanted velocity v of the tip becomes joint velocities by damped least squares, and what is left of the joints'
 freedom follows a second wish z (Nakamura and Hanafusa 1986; Liegeois 1977):
@@ -11,60 +11,17 @@ depend on the batch around it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lerobot_sim import rng
-from lerobot_sim.arrays import Array, like, to_numpy
-from lerobot_sim.env import Batch
 from lerobot_sim.envs.arm import Pose, cross, jacobian
-from lerobot_sim.policy import Decision, LaneClock
-from lerobot_sim.spec import STATE, Camera, EnvSpec
 
-Floats = NDArray[np.float64]
+from .scripted import Floats
 
 DAMPING = 0.02
 """lambda, in m: below it singular values of J give way."""
 _DOWN = np.array([0.0, 0.0, -1.0])
-
-
-class ArmExpert:
-    """A Policy that is a function of the observation alone, with seeded noise on its actions.
-
-    Args:
-        spec: The environment's.
-        decide: observation.state, float64 (n, k) -> action (n, a), within bounds or not.
-        noise: Standard deviation of the Gaussian noise on every action.
-    """
-
-    cameras: Mapping[str, Camera] = {}
-    batch_invariant = True
-
-    def __init__(self, spec: EnvSpec, decide: Callable[[Floats], Floats], noise: float) -> None:
-        self._action = spec.action
-        self._stream = f"expert/{spec.id}"
-        self._decide = decide
-        self._noise = noise
-        self._clock = LaneClock()
-
-    def reset(self, lanes: Array, seeds: Array) -> None:
-        self._clock.reset(lanes, seeds)
-
-    def act(self, observation: Batch, active: Array) -> Decision:
-        state = observation[STATE]
-        action = self._decide(to_numpy(state).astype(np.float64))
-        if self._noise > 0:
-            action = action + self._noise * self._normal(len(action))
-        self._clock.tick(to_numpy(active))
-        action = np.clip(action, self._action.low, self._action.high).astype(self._action.dtype)
-        return Decision(like(action, state))
-
-    def _normal(self, count: int) -> Floats:
-        seeds, acts = self._clock.of(count)
-        return rng.normal(seeds, self._stream, acts, shape=self._action.shape)
 
 
 def joint_velocity(pose: Pose, velocity: Floats, wish: Floats) -> Floats:

@@ -16,7 +16,8 @@ from lerobot_sim.envs import arm
 from lerobot_sim.envs.pick_place import RELEASE, opening_at
 from lerobot_sim.spec import EnvSpec
 
-from .arm_control import ArmExpert, joint_velocity, point_down, slowed, towards
+from .arm_control import joint_velocity, point_down, slowed, towards
+from .scripted import ScriptedExpert, of_state
 
 GAIN = 4.0
 """Velocity of the tip for a distance, in 1/s."""
@@ -75,6 +76,6 @@ def _funnel(offset: NDArray[np.float64]) -> NDArray[np.float64]:
     return raised
 
 
-def make(spec: EnvSpec, noise: float = 0.02) -> ArmExpert:
+def make(spec: EnvSpec, noise: float = 0.02) -> ScriptedExpert:
     """The expert of `numpy/pick-place`; `noise` is the standard deviation of Gaussian noise on its actions."""
-    return ArmExpert(spec, decide, noise)
+    return ScriptedExpert(spec, of_state(decide), noise)

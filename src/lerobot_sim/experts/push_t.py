@@ -25,17 +25,12 @@ demonstrations, 5,000 updates and 1,000 held-out episodes, over 6 to 20 training
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
-from lerobot_sim import rng
-from lerobot_sim.arrays import Array, like, to_numpy
-from lerobot_sim.env import Batch
-from lerobot_sim.errors import InputError
-from lerobot_sim.policy import Decision, LaneClock
-from lerobot_sim.spec import STATE, Camera, EnvSpec
+from lerobot_sim.spec import EnvSpec
+
+from .scripted import ScriptedExpert, of_state
 
 APPROACH_DISTANCE = 0.08
 """From the block back to the approach point, in m."""
@@ -47,48 +42,6 @@ STEP_LENGTH = 0.05
 """How far an action of 1 moves the agent, in m."""
 SPEED = 0.8
 """Greatest length of an action, noise aside."""
-
-_DRAWN_AT_ONCE = 32  # acts whose noise is drawn in one call: Philox costs per call more than per number
-
-
-class PushTExpert:
-    """The expert of `numpy/push-t`: a function of the observation, plus noise that is one of seed and act."""
-
-    cameras: Mapping[str, Camera] = {}
-    batch_invariant = True
-
-    def __init__(self, noise: float) -> None:
-        if not 0 <= noise < np.inf:
-            raise InputError(f"noise: expected a standard deviation of at least 0, {noise} came.")
-        self._noise = noise
-        self._clock = LaneClock()
-        self._drawn: NDArray[np.float64] = np.zeros((0, _DRAWN_AT_ONCE, 2))
-
-    def reset(self, lanes: Array, seeds: Array) -> None:
-        self._clock.reset(lanes, seeds)
-
-    def act(self, observation: Batch, active: Array) -> Decision:
-        state = observation[STATE]
-        action = decide(to_numpy(state))
-        if self._noise > 0:
-            action += self._noise * self._normal(to_numpy(active))
-            np.clip(action, -1.0, 1.0, out=action)
-        return Decision(like(action.astype(np.float32), state))
-
-    def _normal(self, active: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Standard normal numbers (lanes, 2) of each lane's present act."""
-        count = len(active)
-        if len(self._drawn) < count:
-            more = np.zeros((count - len(self._drawn), _DRAWN_AT_ONCE, 2))
-            self._drawn = np.concatenate([self._drawn, more])
-        seeds, acts = self._clock.of(count)
-        column = acts % _DRAWN_AT_ONCE
-        due = np.flatnonzero(active & (column == 0))
-        if len(due):
-            shape = (_DRAWN_AT_ONCE, 2)
-            self._drawn[due] = rng.normal(seeds[due], "push-t/expert", acts[due] // _DRAWN_AT_ONCE, shape=shape)
-        self._clock.tick(active)
-        return self._drawn[np.arange(count), column]
 
 
 def decide(state: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -116,6 +69,6 @@ def _length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.sqrt(x * x + y * y)
 
 
-def make(spec: EnvSpec, noise: float = 0.02) -> PushTExpert:  # noqa: ARG001
+def make(spec: EnvSpec, noise: float = 0.02) -> ScriptedExpert:
     """The expert of `numpy/push-t`; `noise` is the standard deviation of Gaussian noise on its actions."""
-    return PushTExpert(noise)
+    return ScriptedExpert(spec, of_state(decide), noise, stream="push-t/expert", drawn_at_once=32)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from lerobot_sim.envs import arm
 from lerobot_sim.spec import EnvSpec
 
-from .arm_control import ArmExpert, joint_velocity, slowed, towards
+from .arm_control import joint_velocity, slowed, towards
+from .scripted import ScriptedExpert, of_state
 
 GAIN = 2.5
 """Velocity of the tip for a distance, in 1/s."""
@@ -31,6 +32,6 @@ def decide(state: NDArray[np.float64]) -> NDArray[np.float64]:
     return slowed(velocity, arm.JOINT_SPEED) / arm.JOINT_SPEED
 
 
-def make(spec: EnvSpec, noise: float = 0.02) -> ArmExpert:
+def make(spec: EnvSpec, noise: float = 0.02) -> ScriptedExpert:
     """The expert of `numpy/reach`; `noise` is the standard deviation of Gaussian noise on its actions."""
-    return ArmExpert(spec, decide, noise)
+    return ScriptedExpert(spec, of_state(decide), noise)

@@ -4,8 +4,8 @@ Sources: Franka's control parameters (frankaemika.github.io/docs/control_paramet
 parameters, joint limits, torque limits); `franka_description` of github.com/frankaemika/franka_ros (how the hand is
 mounted, finger stroke, and masses, centres of mass and inertia as identified by Gaz et al., "Dynamic Identification of
 the Franka Emika Panda Robot With Retrieval of Feasible Parameters Using Penalty-Based Optimization", RA-L 2019); MuJoCo
-Menagerie's `franka_emika_panda` (armature, joint damping). The Hand's 70 N of continuous grasping force is from its data
-sheet.
+Menagerie's `franka_emika_panda` (armature, joint damping). The Hand's 70 N of continuous grasping force is from its
+data sheet.
 
 The gains are ours. The arm's stiffness lies between libfranka's `examples/joint_impedance_control.cpp` (600 to 50 N
 m/rad), with which a hand that is sent from step to step overshoots, and Menagerie's (4500 to 2000), which swings for
@@ -172,5 +172,5 @@ PANDA = Robot(
         ),
     ),
     add=_add,
-    source="Franka's control parameters; frankaemika/franka_ros franka_description; libfranka; MuJoCo Menagerie's panda",
+    source="Franka's control parameters; frankaemika/franka_ros franka_description; MuJoCo Menagerie's panda",
 )
