@@ -12,7 +12,7 @@ import pytest
 import yaml
 from huggingface_hub import HfApi
 
-from lerobot_sim.datasets import hub, hub_api
+from lerobot_sim.datasets import hub, hub_api, hub_pull
 from lerobot_sim.datasets.card import dataset_card
 from lerobot_sim.datasets.files import FolderLock
 from lerobot_sim.datasets.writer import DatasetWriter
@@ -43,8 +43,8 @@ def push(server, root, repo_id=NAME, **options):
 
 
 def pull(server, root, repo_id=NAME, revision=None, **options):
-    snapshot = hub.find(repo_id, revision, endpoint=server.address)
-    hub.pull(snapshot, root, endpoint=server.address, **options)
+    snapshot = hub_pull.find(repo_id, revision, endpoint=server.address)
+    hub_pull.pull(snapshot, root, endpoint=server.address, **options)
     return snapshot
 
 
@@ -62,8 +62,8 @@ def test_what_is_pushed_and_pulled_is_the_same(server, saved, tmp_path):
     snapshot = pull(server, tmp_path / "pulled", show=shown.append)
     assert (snapshot.revision, snapshot.commit) == ("v3.0", pushed.commit)
     came = tree(tmp_path / "pulled")
-    assert json.loads(came[hub.PULLED])["commit"] == pushed.commit
-    assert without(came, hub.PULLED, "README.md") == tree(saved)
+    assert json.loads(came[hub_api.PULLED])["commit"] == pushed.commit
+    assert without(came, hub_api.PULLED, "README.md") == tree(saved)
     assert not list(tmp_path.glob(".*"))
 
 
@@ -99,7 +99,7 @@ def test_a_second_push_sends_what_is_new_and_removes_what_is_gone(server, saved,
 
 def test_a_push_that_broke_off_goes_on(server, saved):
     server.refused_uploads_after = 1
-    with pytest.raises(hub.HubError, match="whole in"):
+    with pytest.raises(hub_api.HubError, match="whole in"):
         push(server, saved)
     assert list(server.files(NAME)) == [".gitattributes"]  # nothing by halves
     server.refused_uploads_after = None
@@ -112,14 +112,14 @@ def test_a_pull_that_broke_off_goes_on(server, saved, tmp_path):
     push(server, saved)
     root = tmp_path / "pulled"
     server.cut_downloads_after = 1
-    with pytest.raises(hub.HubError, match="goes on from there"):
+    with pytest.raises(hub_api.HubError, match="goes on from there"):
         pull(server, root)
     assert not root.exists()
     server.cut_downloads_after = None
     before = server.count("GET /cdn/")
     pull(server, root)
     assert server.count("GET /cdn/") - before == 2  # of three large files one was there
-    assert without(tree(root), hub.PULLED, "README.md") == tree(saved)
+    assert without(tree(root), hub_api.PULLED, "README.md") == tree(saved)
 
 
 def test_branches_tags_and_commits(server, saved, spec, episodes, tmp_path):
@@ -132,24 +132,24 @@ def test_branches_tags_and_commits(server, saved, spec, episodes, tmp_path):
     for revision, commit in (("main", first.commit), ("first", first.commit), ("trial", second.commit)):
         assert pull(server, tmp_path / revision, revision=revision).commit == commit
     assert pull(server, tmp_path / "sha", revision=first.commit).commit == first.commit
-    with pytest.raises(hub.HubError, match="no branch, tag or commit 'nonsense'"):
-        hub.find(NAME, "nonsense", endpoint=server.address)
+    with pytest.raises(hub_api.HubError, match="no branch, tag or commit 'nonsense'"):
+        hub_pull.find(NAME, "nonsense", endpoint=server.address)
 
 
 def test_private_datasets_need_the_token(server, saved, tmp_path, monkeypatch):
     push(server, saved, private=True)
     pull(server, tmp_path / "mine")
     monkeypatch.delenv("HF_TOKEN")
-    with pytest.raises(hub.HubError, match="private and the token is missing"):
+    with pytest.raises(hub_api.HubError, match="private and the token is missing"):
         pull(server, tmp_path / "not-mine")
 
 
 def test_without_or_with_a_wrong_token_nothing_is_pushed_and_none_is_shown(server, saved, monkeypatch):
     monkeypatch.delenv("HF_TOKEN")
-    with pytest.raises(hub.HubError, match="hf auth login"):
+    with pytest.raises(hub_api.HubError, match="hf auth login"):
         push(server, saved)
     monkeypatch.setenv("HF_TOKEN", "hf_wrongwrongwrong")
-    with pytest.raises(hub.HubError, match="token") as raised:
+    with pytest.raises(hub_api.HubError, match="token") as raised:
         push(server, saved)
     assert "hf_wrong" not in str(raised.value)
     assert not server.repositories.get(NAME)
@@ -173,14 +173,14 @@ def test_bad_names_are_refused_with_the_nearest_good_one(name, nearest, saved):
     with pytest.raises(InputError, match="OWNER/NAME") as raised:
         hub.push(saved, name, card="")
     assert f"Try '{nearest}'" in str(raised.value)
-    hub.check_repo_id(nearest)
+    hub_api.check_repo_id(nearest)
 
 
 def test_a_hub_that_is_not_there_is_said_at_once(saved, server, tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{taken.getsockname()[1]}"  # nobody listens
-        with pytest.raises(hub.HubError, match="cannot be reached") as raised:
+        with pytest.raises(hub_api.HubError, match="cannot be reached") as raised:
             hub.push(saved, NAME, card="", endpoint=address)
     assert str(saved) in str(raised.value)
 
@@ -191,7 +191,7 @@ def test_a_hub_that_does_not_answer_is_given_up(saved, server, monkeypatch):
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        with pytest.raises(hub.HubError, match="cannot be reached"):
+        with pytest.raises(hub_api.HubError, match="cannot be reached"):
             hub.push(saved, NAME, card="", endpoint=address)
 
 
@@ -199,14 +199,14 @@ def test_offline_is_respected(saved, server, monkeypatch):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(hub.HubError, match="HF_HUB_OFFLINE"):
+    with pytest.raises(hub_api.HubError, match="HF_HUB_OFFLINE"):
         push(server, saved)
     assert server.requests == []
 
 
 def test_a_hub_that_fails_is_named(saved, server):
     server.answer = 503
-    with pytest.raises(hub.HubError, match="503"):
+    with pytest.raises(hub_api.HubError, match="503"):
         push(server, saved)
 
 
@@ -231,7 +231,7 @@ def test_what_others_pushed_meanwhile_is_not_overwritten(server, saved, monkeypa
         return preupload(*arguments, **options)
 
     monkeypatch.setattr("huggingface_hub.HfApi.preupload_lfs_files", meanwhile)
-    with pytest.raises(hub.HubError, match="changed meanwhile"):
+    with pytest.raises(hub_api.HubError, match="changed meanwhile"):
         push(server, saved)
     assert server.files(NAME)["other"] == b"theirs"
 
@@ -278,7 +278,7 @@ def test_what_is_damaged_on_the_hub_does_not_become_a_dataset(server, saved, tmp
     assert not (tmp_path / "pulled").exists()
     del files["meta/info.json"]
     server.repositories[NAME].commit("main", files)
-    with pytest.raises(hub.HubError, match="no LeRobotDataset v3"):
+    with pytest.raises(hub_api.HubError, match="no LeRobotDataset v3"):
         pull(server, tmp_path / "pulled", revision="main")
 
 
@@ -286,7 +286,7 @@ def test_what_is_damaged_on_the_hub_does_not_become_a_dataset(server, saved, tmp
 def test_names_that_lead_out_of_the_folder_are_refused(server, saved, tmp_path, name):
     push(server, saved)
     server.extra_tree = [{"type": "file", "path": name, "size": 1, "oid": "0" * 40}]
-    with pytest.raises(hub.HubError, match="outside"):
+    with pytest.raises(hub_api.HubError, match="outside"):
         pull(server, tmp_path / "pulled")
 
 
@@ -359,9 +359,9 @@ def test_a_pulled_dataset_can_be_pushed_again_and_gone_on_with(server, saved, sp
         assert writer.num_episodes == 3
         writer.add(episodes[3])
     push(server, root, "someone/more")
-    assert hub.PULLED not in server.files("someone/more")
+    assert hub_api.PULLED not in server.files("someone/more")
     shutil.rmtree(saved)
     pull(server, saved, "someone/more")
-    assert without(tree(saved), hub.PULLED) == without(tree(root), hub.PULLED, "README.md") | {
+    assert without(tree(saved), hub_api.PULLED) == without(tree(root), hub_api.PULLED, "README.md") | {
         "README.md": server.files("someone/more")["README.md"]
     }

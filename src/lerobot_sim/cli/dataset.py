@@ -11,6 +11,8 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "check": ("dataset_check", "a table of verdicts over every part; --repair mends a damaged end"),
     "push": ("dataset_push", "to the Hugging Face hub, with a card"),
     "pull": ("dataset_pull", "from the Hugging Face hub, checked"),
+    "export": ("dataset_export", "to HDF5 in robomimic's layout, or to NumPy files"),
+    "import": ("dataset_import_", "from robomimic's and LIBERO's HDF5 files, or from an export"),
 }
 """Name -> (module in this folder, one line of help)."""
 

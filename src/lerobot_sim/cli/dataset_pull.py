@@ -53,22 +53,23 @@ def main(argv: Sequence[str]) -> int:
 
 def pull(options: PullOptions, console: Any) -> dict[str, Any]:
     """Finds the commit, fetches it and checks it."""
-    from lerobot_sim.datasets import hub
+    from lerobot_sim.datasets import hub_pull
+    from lerobot_sim.datasets.hub_api import check_repo_id
     from lerobot_sim.datasets.reader import read_info
 
-    hub.check_repo_id(options.repo_id)
+    check_repo_id(options.repo_id)
     owner, name = options.repo_id.split("/")
     root = Path(str(options.output_dir).replace("<owner>", owner).replace("<name>", name))
     revision = None if options.revision == "<as LeRobot>" else options.revision
-    origin = hub.pulled_from(root)
+    origin = hub_pull.pulled_from(root)
     offer = f"{root} holds commit {origin[1]} of it." if origin and origin[0] == options.repo_id else ""
-    snapshot = hub.find(options.repo_id, revision, offer=offer)
-    if hub.is_there(snapshot, root):
-        hub.check_readable(root)
+    snapshot = hub_pull.find(options.repo_id, revision, offer=offer)
+    if hub_pull.is_there(snapshot, root):
+        hub_pull.check_readable(root)
         fetched = False
     else:
         with console.progress("Pulling", round(snapshot.size / 1e6, 1), "MB") as show:
-            fetched = hub.pull(snapshot, root, show=lambda done: show(round(done / 1e6, 1)))
+            fetched = hub_pull.pull(snapshot, root, show=lambda done: show(round(done / 1e6, 1)))
     info = read_info(root)
     how = "" if fetched else " It was there already."
     console.say(

@@ -65,8 +65,9 @@ def push(options: PushOptions, console: Any) -> dict[str, Any]:
     """Writes the card and pushes."""
     from lerobot_sim.datasets import hub
     from lerobot_sim.datasets.card import dataset_card
+    from lerobot_sim.datasets.hub_api import check_repo_id
 
-    hub.check_repo_id(options.repo_id)
+    check_repo_id(options.repo_id)
     size = sum(path.stat().st_size for path in hub.files_of(options.path).values())
     interval = _interval(options.path)
     card = dataset_card(options.path, options.repo_id, license_id=options.license, success_interval=interval)

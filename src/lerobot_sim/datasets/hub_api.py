@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lerobot_sim.errors import InputError, SimError
@@ -16,6 +17,17 @@ if TYPE_CHECKING:
 
 KIND = "dataset"
 """The hub's word for its repositories of datasets."""
+
+FOLDERS = ("data", "images", "meta", "sim", "videos")
+"""What a dataset is made of; nothing else is pushed or pulled, but the card."""
+
+PULLED = "sim/pulled.json"
+"""Says where a dataset was pulled from."""
+
+CARD = "README.md"
+
+Show = Callable[[float], None]
+"""Takes how many bytes are done by now."""
 
 REACH_TIMEOUT_S = 5.0
 """How long the first answer of the hub may take."""
@@ -48,6 +60,11 @@ def client(endpoint: str | None) -> HfApi:
 
     disable_progress_bars()  # commands show their own
     return HfApi(endpoint=endpoint, library_name="lerobot-sim")
+
+
+def download(api: HfApi, repo_id: str, name: str, commit: str, folder: Path) -> Path:
+    """Brings one file into a folder, and returns its path."""
+    return Path(api.hf_hub_download(repo_id, name, repo_type=KIND, revision=commit, local_dir=folder))
 
 
 def listing(api: HfApi, repo_id: str, commit: str) -> dict[str, int]:
