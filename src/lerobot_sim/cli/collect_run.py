@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from lerobot_sim.datasets.codecs import VideoSettings
 from lerobot_sim.datasets.origin import remove_if_begun_otherwise
-from lerobot_sim.datasets.recorder import FOLDER, EpisodeRecorder
+from lerobot_sim.datasets.recorder import FOLDER
+from lerobot_sim.datasets.sidecar import recording_content
 from lerobot_sim.datasets.writer import DatasetWriter
 from lerobot_sim.env import Env
 from lerobot_sim.errors import InputError, unknown_name
@@ -64,11 +65,11 @@ def run(options: CollectOptions, console: Console) -> dict[str, Any]:
         policy, identity = policy_for(options.policy, env.spec)
         root = filled(options.output_dir, env.spec.id)
         settings = _settings(options, identity)
-        picture: dict[str, Any] = {"cameras": recipe.cameras, "video": recipe.video} if recipe.cameras else {}
         if options.overwrite:
-            remove_if_begun_otherwise(root, env.spec, settings, **picture)
+            recording = recording_content(recipe.cameras, recipe.video)
+            remove_if_begun_otherwise(root, env.spec, settings, recording)
         profile, tally = Profile(), Tally()
-        with DatasetWriter(root, env.spec, settings=settings, **picture) as writer:
+        with DatasetWriter(root, env.spec, cameras=recipe.cameras, video=recipe.video, settings=settings) as writer:
             before = writer.num_episodes
             first = writer.records[-1].seed + 1 if before else recipe.first_seed
             seeds = range(first, max(first, recipe.first_seed + _tries(options)))
@@ -76,7 +77,7 @@ def run(options: CollectOptions, console: Console) -> dict[str, Any]:
                 to_go = max(0, options.episodes - before) if options.success_only else len(seeds)
                 console.say(f"{root} holds {before} episodes already; {to_go} to go.")
             if seeds and before < options.episodes:
-                _fill(writer, options, recipe, env, policy, seeds, profile, tally, console)
+                _fill(writer, options, recipe, env, policy, identity, seeds, profile, tally, console)
             result = _result(options, env.spec, identity, writer, before, tally)
     _report(result, options, console)
     console.profile(profile, options.profile)
@@ -140,6 +141,7 @@ def _fill(
     recipe: Recipe,
     env: Env,
     policy: Policy,
+    identity: str,
     seeds: range,
     profile: Profile,
     tally: Tally,
@@ -158,15 +160,7 @@ def _fill(
             folder = writer.root / FOLDER
             results = produce_in_processes(recipe, seeds, options.workers, folder, on_death)
         else:
-            recorder = stack.enter_context(
-                EpisodeRecorder(
-                    writer.root / FOLDER,
-                    env.spec,
-                    cameras=recipe.cameras,
-                    video=recipe.video,
-                    states=recipe.states,
-                )
-            )
+            recorder = stack.enter_context(writer.recorder(states=recipe.states))
             watch = [EpisodeProgress(show, env.spec.max_steps)] if by_rows else []
             results = produce(recipe, env, policy, seeds, profile, recorder, watch)
         spent = stack.enter_context(_profiled(profile, options.workers))
@@ -174,7 +168,7 @@ def _fill(
             tally.add(made)
             spent[made.seed % options.workers] = dict(made.seconds)
             if made.episode is not None:
-                writer.add(made.episode)  # INTERIM
+                writer.add(made.episode, made.recording, policy=identity)
             if not by_rows:
                 show(writer.num_episodes - before if options.success_only else tally.tried)
             if writer.num_episodes >= options.episodes:

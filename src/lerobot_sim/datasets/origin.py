@@ -59,8 +59,16 @@ def read_origin(root: Path | str) -> Origin:
         raise StorageError(f"{path} is damaged ({type(error).__name__}: {error}). {_MEND}") from error
 
 
-def remove_if_begun_otherwise(root: Path | str, spec: EnvSpec, settings: Mapping[str, Any]) -> None:
+def remove_if_begun_otherwise(
+    root: Path | str, spec: EnvSpec, settings: Mapping[str, Any], recording: Mapping[str, Any] | None = None
+) -> None:
     """Removes a dataset of ours that was begun with another environment or settings; one that fits stays.
+
+    Args:
+        root: The dataset's folder.
+        spec: The environment's.
+        settings: Those of the writer that is to come.
+        recording: What `sidecar.recording_content` gives of its cameras.
 
     Raises:
         StorageError: The folder holds something else, or a living process writes to it; nothing is removed.
@@ -69,7 +77,7 @@ def remove_if_begun_otherwise(root: Path | str, spec: EnvSpec, settings: Mapping
     if sidecar.begins_new(folder):
         return
     try:
-        sidecar.check_run(folder, sidecar.run_content(spec, settings))
+        sidecar.check_run(folder, sidecar.run_content(spec, settings, recording))
     except StorageError:
         FolderLock(folder / sidecar.LOCK).release()  # refuses while somebody writes
         for part in _PARTS:
