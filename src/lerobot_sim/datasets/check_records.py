@@ -35,7 +35,7 @@ def check_records(survey: Survey) -> list[Finding]:
     """`sim/` against the episodes."""
     root = survey.root
     part = Part("records", _NOT_HARMFUL)
-    if not (root / "sim").exists():
+    if not any((root / name).exists() for name in (sidecar.RUN, sidecar.EPISODES, _STATES)):
         return part.done("none (the dataset was not made by lerobot-sim)")
     try:
         json.loads((root / sidecar.RUN).read_text(encoding="utf-8"))
