@@ -19,6 +19,8 @@ from .options import CommonOptions, at_least, read
 if TYPE_CHECKING:
     from lerobot_sim.datasets.recorder import Recording
     from lerobot_sim.datasets.rerender import Recorded, Rerendering
+    from lerobot_sim.datasets.writer import DatasetWriter
+    from lerobot_sim.env import Env
     from lerobot_sim.episode import Episode
 
 ABOUT = """Draw the episodes of a dataset again: other cameras, sizes, looks, visual Params.
@@ -146,22 +148,22 @@ def _work(options: RerenderOptions, spec: EnvSpec) -> Rerendering:
 
 
 def _fill(writer: DatasetWriter, work: Rerendering, env: Env, workers: int, console: Any) -> None:
-    from lerobot_sim.datasets.reader import read_episodes
+    from lerobot_sim.datasets.reader import read_records
 
-    entries, before, done = read_episodes(work.root), writer.num_episodes, 0
+    records, before, done = read_records(work.root), writer.num_episodes, 0
     if before:
-        console.say(f"{writer.root} holds {before} episodes already; {len(entries) - before} to go.")
-    numbers = range(before, len(entries))
+        console.say(f"{writer.root} holds {before} episodes already; {len(records) - before} to go.")
+    numbers = range(before, len(records))
     if not numbers:
         return
     with ExitStack() as stack:
-        show = stack.enter_context(console.progress("Drawing", sum(entries[n].length for n in numbers), "frames"))
+        show = stack.enter_context(console.progress("Drawing", sum(records[n].length for n in numbers), "frames"))
         if workers > 1:
             source = _several(work, numbers, workers, writer.root, console)
         else:
             source = _alone(work, env, numbers, writer.root)
-        for episode, recording in stack.enter_context(closing(source)):
-            writer.add(episode, recording)
+        for number, (episode, recording) in zip(numbers, stack.enter_context(closing(source)), strict=True):
+            writer.add(episode, recording, policy=records[number].policy)
             done += len(episode)
             show(done)
 
