@@ -6,10 +6,16 @@ import h5py
 import numpy as np
 import pytest
 
-from lerobot_sim.datasets import exchange, hdf5, hdf5_foreign
+from lerobot_sim.datasets import exchange, hdf5, hdf5_foreign, numpy_files
 from lerobot_sim.datasets.codecs import VideoSettings
+from lerobot_sim.datasets.frames import FrameReader
 from lerobot_sim.datasets.reader import read_columns, read_episodes, read_info, read_records
+from lerobot_sim.datasets.writer import DatasetWriter
+from lerobot_sim.envs.push_t import make
 from lerobot_sim.errors import ArrayError, InputError, MissingExtraError, StorageError, UnknownNameError
+from lerobot_sim.loop import rollout
+from lerobot_sim.policies.random import RandomPolicy
+from lerobot_sim.spec import Camera
 
 from .conftest import tree
 
@@ -308,3 +314,72 @@ def test_without_h5py_the_command_that_installs_it_is_named(monkeypatch, tmp_pat
     monkeypatch.setitem(__import__("sys").modules, "h5py", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'lerobot-sim\[hdf5\]'"):
         hdf5.read(tmp_path / "some.hdf5")
+
+
+@pytest.mark.parametrize(("flip", "sideways"), [("auto", False), ("both", True)])
+def test_libero_with_pictures(tmp_path, flip, sideways):
+    bring(libero_file(tmp_path / "demo.hdf5"), tmp_path / "dataset", flip=flip)
+    with FrameReader(tmp_path / "dataset") as reader:
+        assert list(reader.cameras) == ["observation.images.image", "observation.images.image2"]
+        frames = reader.frames("observation.images.image", np.arange(sum(T)))
+    for row, t in enumerate([*range(T[0]), *range(T[1])]):
+        upright = picture(t)
+        np.testing.assert_array_equal(frames[row], upright[:, ::-1] if sideways else upright)
+
+
+def test_robomimic_with_pictures(tmp_path):
+    path = robomimic_file(tmp_path / "image.hdf5", pictures=True)
+    renamed = {"agentview_image": "observation.images.front"}
+    bring(path, tmp_path / "dataset", renamed=renamed)
+    with FrameReader(tmp_path / "dataset") as reader:
+        frames = reader.frames("observation.images.front", [T[0], T[0] + 3])
+        assert "observation.images.robot0_eye_in_hand" in reader.cameras
+    np.testing.assert_array_equal(frames, [picture(0), picture(3)])
+    with pytest.raises(InputError, match="pictures are named"):
+        bring(path, tmp_path / "other", renamed={"agentview_image": "observation.front"})
+
+
+def test_lerobot_loads_what_was_imported(tmp_path, lerobot):
+    path = libero_file(tmp_path / "demo.hdf5")
+    bring(path, tmp_path / "dataset", video=VideoSettings(codec="h264"))
+    answer = lerobot.ask("load", root=tmp_path / "dataset")
+    assert (answer["episodes"], answer["frames"]) == (2, sum(T))
+    assert answer["last_task"] == "open the top drawer of the cabinet"
+    assert answer["shapes"]["observation.images.image"] == [3, 8, 6]
+    assert answer["shapes"]["observation.state"] == [8]
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory):
+    """A dataset of ours with a camera, lossless, and with states."""
+    root = tmp_path_factory.mktemp("filmed") / "dataset"
+    env = make(2)
+    cameras = {name: Camera(height=16, width=24) for name in list(env.spec.cameras)[:1]}
+    video = VideoSettings(codec="png")
+    with DatasetWriter(root, env.spec, cameras=cameras, video=video) as writer, writer.recorder() as recorder:
+        for episode in rollout(env, RandomPolicy(env.spec), range(2), sinks=[recorder]):
+            writer.add(episode, recorder.take(episode), policy="random")
+    return root
+
+
+def test_a_round_trip_with_pictures_and_states_changes_no_byte(filmed, tmp_path):
+    export(filmed, tmp_path / "some.hdf5")
+    bring_back(tmp_path / "some.hdf5", tmp_path / "back", VideoSettings(codec="png"))
+    assert tree(tmp_path / "back") == tree(filmed)
+    with h5py.File(tmp_path / "some.hdf5") as file, FrameReader(filmed) as reader:
+        (camera,) = reader.cameras
+        key = camera.removeprefix("observation.images.") + "_image"
+        demo = file["data/demo_1"]
+        rows = np.arange(reader.entries[1].start, reader.entries[1].stop)
+        np.testing.assert_array_equal(demo[f"obs/{key}"], reader.frames(camera, rows))
+        assert demo["states"].shape[0] == len(rows)
+        assert demo["states"].shape[1] > 0
+
+
+def test_numpy_files_hold_pictures_and_states(filmed, tmp_path):
+    header = exchange.header_of(filmed)
+    numpy_files.export(filmed, header, tmp_path / "numpy", overwrite=False, show=lambda _: None)
+    header, _, items = numpy_files.read(tmp_path / "numpy")
+    spec = exchange.spec_of(header, "some")
+    exchange.write_dataset(tmp_path / "back", header, spec, items, video=VideoSettings(codec="png"))
+    assert tree(tmp_path / "back") == tree(filmed)

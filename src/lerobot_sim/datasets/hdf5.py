@@ -159,8 +159,10 @@ def _write_demo(demo: Any, header: Header, item: Item) -> None:
             demo.create_dataset(f"next_obs/{_key(name)}", data=np.concatenate([values[1:], last[None]]))
         elif name not in (ACTION, NEXT_REWARD, NEXT_DONE):
             demo.create_dataset(f"columns/{name}", data=values)
-    for name, values in (item.states or {}).items():
-        demo.create_dataset(f"sim_states/{name}", data=values, compression="gzip", compression_opts=1)
+    if item.states:
+        group = demo.create_group("sim_states", track_order=True)
+        for name, values in item.states.items():
+            group.create_dataset(name, data=values, compression="gzip", compression_opts=1)
 
 
 def _flat(stored: Mapping[str, NDArray[Any]] | None, count: int) -> NDArray[np.float64]:
