@@ -75,7 +75,9 @@ class Stream:
             else:
                 if self._container is None:
                     self._path.open("wb").close()  # FFmpeg would tell only at the first packet
-                    self._container, self._stream = open_stream(str(self._path), self._settings, self._camera, self._fps)
+                    self._container, self._stream = open_stream(
+                        str(self._path), self._settings, self._camera, self._fps
+                    )
                 self._mux(to_frame(image, self._settings, self._camera, self._count))
             self._statistics.add(image)
             self._count += 1

@@ -31,7 +31,7 @@ def thinned(image: NDArray[np.generic]) -> NDArray[np.generic]:
     height, width = image.shape[:2]
     if max(height, width) < 300:
         return image
-    step = int((width if width > height else height) / 150)
+    step = int((max(height, width)) / 150)
     return image[::step, ::step]
 
 
@@ -80,7 +80,9 @@ class DepthStatistics:
         """Takes the next picture."""
         settings = self._settings
         depth = np.clip(thinned(image[..., :1]), settings.depth_min, settings.depth_max).astype(np.float64)
-        self._codes.append(np.bincount(depth_codes(depth, settings).ravel(), minlength=DEPTH_CODES + 1).astype(np.uint32))
+        self._codes.append(
+            np.bincount(depth_codes(depth, settings).ravel(), minlength=DEPTH_CODES + 1).astype(np.uint32)
+        )
         self._sums.append((depth.min(), depth.max(), depth.sum(), (depth**2).sum(), depth.size))
 
     def result(self) -> ColumnStatistics:

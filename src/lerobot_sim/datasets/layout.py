@@ -4,7 +4,8 @@ meta/info.json                            what there is; the last file of every 
 meta/stats.json                           statistics over all episodes
 meta/tasks.parquet                        task_index, task
 meta/episodes/chunk-000/file-000.parquet  a row an episode: where its rows lie, its statistics
-data/chunk-000/file-000.parquet           a row a frame
+data/chunk-000/file-000.parquet           a row a frame; images, where they are no videos
+videos/<camera>/chunk-000/file-000.mp4    a video an episode while recording; `compact` joins them
 sim/                                      ours, which LeRobot ignores: see `sidecar`
 """
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ INFO = "meta/info.json"
 STATISTICS = "meta/stats.json"
 TASKS = "meta/tasks.parquet"
 DATA = "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
+VIDEOS = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
 EPISODES = "meta/episodes/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet"
 CHUNK_SIZE = 1000
 """Files a folder, LeRobot's default."""
@@ -44,11 +46,13 @@ class Column:
         dtype: NumPy's name of the type; "video", "image" or "string" in datasets of others.
         shape: Shape of one row's value; (1,) is stored as a scalar.
         names: One name an element, or None.
+        info: What else `info.json` says of it, such as a video's codec; not compared.
     """
 
     dtype: str
     shape: tuple[int, ...]
     names: tuple[str, ...] | None = None
+    info: Mapping[str, Any] | None = field(default=None, compare=False)
 
     @property
     def in_table(self) -> bool:
@@ -56,8 +60,20 @@ class Column:
         return self.dtype not in ("video", "image", "string", "language")
 
     @property
+    def is_picture(self) -> bool:
+        """Whether its values are a camera's pictures."""
+        return self.dtype in ("video", "image")
+
+    @property
+    def in_data(self) -> bool:
+        """Whether it is a column of the data table, as numbers or as image files."""
+        return self.in_table or self.dtype == "image"
+
+    @property
     def row_bytes(self) -> int:
-        """Bytes of one row's value."""
+        """Bytes of one row's value, roughly for images."""
+        if self.dtype == "image":
+            return int(np.prod(self.shape)) // 2
         return int(np.prod(self.shape)) * np.dtype(self.dtype).itemsize
 
 
@@ -115,6 +131,7 @@ class Info:
                 "dtype": column.dtype,
                 "shape": list(column.shape),
                 "names": None if column.names is None else list(column.names),
+                **({} if column.info is None else {"info": dict(column.info)}),
             }
             for name, column in self.columns.items()
         }
@@ -169,12 +186,15 @@ def read_info(root: Path) -> Info:
         raise StorageError(f"{path} is damaged: {type(error).__name__} {error}. {mend}") from error
 
 
-def columns_of(spec: EnvSpec, added: Mapping[str, Column]) -> dict[str, Column]:
+def columns_of(
+    spec: EnvSpec, added: Mapping[str, Column], pictures: Mapping[str, Column] | None = None
+) -> dict[str, Column]:
     """The data table's columns for an environment: its features, `action`, next.*, the policy's, LeRobot's own.
 
     Args:
         spec: The environment's.
         added: What the policy's `columns` add.
+        pictures: The cameras' columns.
 
     Raises:
         InputError: A name is taken twice or holds a "/", which LeRobot forbids.
@@ -183,6 +203,7 @@ def columns_of(spec: EnvSpec, added: Mapping[str, Column]) -> dict[str, Column]:
         name: Column(feature.dtype, feature.shape or (1,), feature.names or None)
         for name, feature in {**spec.observation, ACTION: spec.action}.items()
     }
+    columns |= pictures or {}
     columns[NEXT_REWARD] = Column("float32", (1,))
     columns[NEXT_DONE] = Column("bool", (1,))
     columns[NEXT_SUCCESS] = Column("bool", (1,))
@@ -200,10 +221,12 @@ def _column(feature: Mapping[str, Any]) -> Column:
     names = feature.get("names")
     if not isinstance(names, list):  # other datasets hold mappings, too
         names = None
+    info = feature.get("info")
     return Column(
         str(feature["dtype"]),
         tuple(int(size) for size in feature["shape"]),
         None if names is None else tuple(str(name) for name in names),  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        dict(info) if isinstance(info, Mapping) else None,  # pyright: ignore[reportUnknownArgumentType]
     )
 
 

@@ -40,6 +40,7 @@ class Progress:
         episodes: The files of the table of episodes.
         records: One an episode.
         record_bytes: How long the records' file is.
+        videos: Camera's column -> number of the next video file, counted through all folders.
     """
 
     info: Info
@@ -50,11 +51,14 @@ class Progress:
     episodes: GrowingTable
     records: list[EpisodeRecord]
     record_bytes: int
+    videos: dict[str, int]
 
 
 def new_progress(root: Path, info: Info) -> Progress:
     """Of a dataset without episodes."""
-    table_columns = [column for column in info.columns.values() if column.in_table]
+    table_columns = [column for column in info.columns.values() if column.in_data]
+    counted = [column for column in info.columns.values() if column.in_table]
+    pictures = {name: column for name, column in info.columns.items() if column.is_picture}
     data = GrowingTable(
         root=root,
         pattern=layout.DATA,
@@ -68,12 +72,13 @@ def new_progress(root: Path, info: Info) -> Progress:
         root=root,
         pattern=layout.EPISODES,
         schema=episodes_schema(info.columns),
-        row_bytes=sum(8 * len(NAMES) * column.shape[-1] for column in table_columns),
+        row_bytes=sum(8 * len(NAMES) * column.shape[-1] for column in (*counted, *pictures.values())),
         max_bytes=_EPISODES_BYTES,
         chunks_size=info.chunks_size,
         only_statistics_of="episode_index",
     )
-    return Progress(info, [], [], None, data, episodes, [], 0)
+    videos = {name: 0 for name, column in pictures.items() if column.dtype == "video"}
+    return Progress(info, [], [], None, data, episodes, [], 0, videos)
 
 
 def load_progress(root: Path) -> Progress:
@@ -88,6 +93,7 @@ def load_progress(root: Path) -> Progress:
         return progress
     rows = _load_episodes(progress)
     _load_data(progress, rows)
+    _find_videos(progress, rows)
     progress.tasks_on_disk = list(_read_tasks(root))
     progress.tasks = progress.tasks_on_disk[: info.total_tasks]
     if len(progress.tasks) < info.total_tasks:
@@ -143,6 +149,19 @@ def _load_data(progress: Progress, rows: Table) -> None:
     series.tables = list(_cut(table, expected[last]))
 
 
+def _find_videos(progress: Progress, rows: Table) -> None:
+    """Checks that every video file is there, and notes which numbers are free."""
+    info, root = progress.info, progress.data.root
+    for name in progress.videos:
+        chunks, files = (_integers(rows, f"videos/{name}/{key}_index") for key in ("chunk", "file"))
+        for place in dict.fromkeys(zip(chunks, files, strict=True)):
+            pattern = info.video_path or layout.VIDEOS
+            path = root / pattern.format(video_key=name, chunk_index=place[0], file_index=place[1])
+            if not path.is_file():
+                raise StorageError(f"{path} is missing. {_MEND}")
+            progress.videos[name] = max(progress.videos[name], place[0] * info.chunks_size + place[1] + 1)
+
+
 def _cut(table: Table, lengths: Sequence[int]) -> Iterator[Table]:
     start = 0
     for length in lengths:
@@ -161,14 +180,22 @@ def _load_statistics(root: Path, info: Info, rows: Table) -> Statistics:
     path = root / layout.STATISTICS
     if path.exists():
         found = read_statistics(path)
-        counts = [values.get("count", [0])[0] for values in found.values()]
-        if set(found) == set(info.columns) and all(count == info.total_frames for count in counts):
+        if set(found) == set(info.columns) and all(
+            found[name].get("count", [-1])[0] == _counted(info, rows, name) for name in found
+        ):
             return found
     joined: Statistics | None = None
     for row in range(rows.num_rows):
         joined = join_all(joined, row_statistics(rows, info.columns, row))
     assert joined is not None  # there is at least one episode
     return joined
+
+
+def _counted(info: Info, rows: Table, name: str) -> int:
+    """How many rows, or sampled pictures, the statistics of a column are of."""
+    if not info.columns[name].is_picture:
+        return info.total_frames
+    return sum(count[0] for count in rows.column(f"stats/{name}/count").to_pylist())
 
 
 def _integers(table: Table, name: str) -> list[Any]:

@@ -2,6 +2,8 @@
 
     sim/run.json        the environment's spec, the settings and versions that the dataset was begun with
     sim/episodes.jsonl  a line an episode: seed, params, end, return, success, the final observation …
+    sim/states/         a file an episode: every step's simulation state, see `states`
+    sim/recording/      pictures of episodes that are not committed yet
     sim/lock            held by the process that writes
 
 Lines beyond `info.json`'s number of episodes are of a commit that was interrupted: they do not count.
@@ -9,6 +11,7 @@ Lines beyond `info.json`'s number of episodes are of a commit that was interrupt
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -23,8 +26,9 @@ from lerobot_sim import __version__
 from lerobot_sim.env import End
 from lerobot_sim.episode import Episode
 from lerobot_sim.errors import InputError, StorageError
-from lerobot_sim.spec import EnvSpec
+from lerobot_sim.spec import Camera, EnvSpec
 
+from .codecs import VideoSettings
 from .files import PART, read_json
 from .swap import recover
 
@@ -56,6 +60,7 @@ class EpisodeRecord:
         total_reward: The undiscounted return.
         success: By the spec's success rule; None where the rule is "none".
         final_observation: Where the last row led.
+        policy: Who acted, where that is known.
         code_version: Version of this package that wrote it.
     """
 
@@ -73,6 +78,7 @@ class EpisodeRecord:
     total_reward: float
     success: bool | None
     final_observation: Mapping[str, Any]
+    policy: str = ""
     code_version: str = __version__
 
     def to_line(self) -> bytes:
@@ -81,7 +87,7 @@ class EpisodeRecord:
         return (json.dumps(content, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def record_of(episode: Episode, episode_index: int, success_rule: str) -> EpisodeRecord:
+def record_of(episode: Episode, episode_index: int, success_rule: str, policy: str = "") -> EpisodeRecord:
     """The record of an episode that is to become number `episode_index`."""
     return EpisodeRecord(
         episode_index=episode_index,
@@ -98,6 +104,7 @@ def record_of(episode: Episode, episode_index: int, success_rule: str) -> Episod
         total_reward=episode.total_reward,
         success=None if success_rule == "none" else episode.succeeded(success_rule),
         final_observation={name: np.asarray(value).tolist() for name, value in episode.final_observation.items()},
+        policy=policy,
     )
 
 
@@ -122,8 +129,23 @@ def read_lines(root: Path, count: int) -> tuple[list[EpisodeRecord], int]:
     return [_record(path, number, line) for number, line in enumerate(lines)], sum(map(len, lines))
 
 
-def run_content(spec: EnvSpec, settings: Mapping[str, Any] | None) -> dict[str, Any]:
+def recording_content(cameras: Mapping[str, Camera], video: VideoSettings) -> dict[str, Any]:
+    """What `run.json` says of the pictures; nothing where there are none."""
+    if not cameras:
+        return {}
+    own = {name: dataclasses.asdict(camera) for name, camera in cameras.items()}
+    return {"cameras": own, "video": video.to_dict()}
+
+
+def run_content(
+    spec: EnvSpec, settings: Mapping[str, Any] | None, recording: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The content of a new `run.json`.
+
+    Args:
+        spec: The environment's.
+        settings: Plain JSON values.
+        recording: What `recording_content` gives.
 
     Raises:
         InputError: The settings are no JSON.
@@ -136,6 +158,7 @@ def run_content(spec: EnvSpec, settings: Mapping[str, Any] | None) -> dict[str, 
         "schema": SCHEMA,
         "environment": spec.to_dict(),
         "settings": plain,
+        "recording": dict(recording or {}),
         "versions": {
             "lerobot-sim": __version__,
             "python": platform.python_version(),
@@ -158,6 +181,12 @@ def check_run(root: Path, wanted: Mapping[str, Any]) -> None:
         there, asked = found["environment"], wanted["environment"]
         keys = ("id", "version", "fps", "observation", "action", "success_rule", "options")
         differing = [_difference(key, there[key], asked[key]) for key in keys if there[key] != asked[key]]
+        seen, asked = found.get("recording", {}), wanted.get("recording", {})
+        differing += [
+            _difference(key, seen.get(key, "none"), asked.get(key, "none"))
+            for key in ("cameras", "video")
+            if seen.get(key) != asked.get(key)
+        ]
         old, new = found["settings"], wanted["settings"]
         differing += [
             _difference(f"setting '{key}'", old.get(key, "not set"), new.get(key, "not set"))

@@ -33,7 +33,7 @@ Schema: TypeAlias = Any
 
 def data_schema(columns: Mapping[str, Column]) -> Schema:
     """The data table's schema, with the metadata by which `datasets` loads it without a cast."""
-    table = {name: column for name, column in columns.items() if column.in_table}
+    table = {name: column for name, column in columns.items() if column.in_data}
     fields = [pa.field(name, _type_of(column)) for name, column in table.items()]
     features = {name: _hub_feature(column) for name, column in table.items()}
     return pa.schema(fields, metadata={"huggingface": json.dumps({"info": {"features": features}})})
@@ -48,17 +48,26 @@ def episodes_schema(columns: Mapping[str, Column]) -> Schema:
         *(pa.field(name, pa.int64()) for name in ("dataset_from_index", "dataset_to_index")),
     ]
     for name, column in columns.items():
-        if column.in_table:
-            fields += [
-                pa.field(f"stats/{name}/{key}", _list_of(pa.int64() if key == "count" else pa.float64()))
-                for key in NAMES
+        if column.dtype == "video":
+            places = [f"videos/{name}/{key}" for key in ("chunk_index", "file_index")]
+            times = [f"videos/{name}/{key}" for key in ("from_timestamp", "to_timestamp")]
+            fields += [pa.field(place, pa.int64()) for place in places] + [
+                pa.field(time, pa.float64()) for time in times
             ]
+        if column.in_table or column.is_picture:
+            values = _list_of(pa.float64())
+            if column.is_picture:  # (channels, 1, 1)
+                values = _list_of(_list_of(values))
+            for key in NAMES:
+                fields.append(pa.field(f"stats/{name}/{key}", _list_of(pa.int64()) if key == "count" else values))
     fields += [pa.field(f"meta/episodes/{name}", pa.int64()) for name in ("chunk_index", "file_index")]
     return pa.schema(fields)
 
 
-def data_table(schema: Schema, columns: Mapping[str, Column], arrays: Mapping[str, NDArray[Any]]) -> Table:
-    """An episode's rows; arrays are (T, *shape) of the columns' dtypes."""
+def data_table(
+    schema: Schema, columns: Mapping[str, Column], arrays: Mapping[str, NDArray[Any] | Sequence[bytes]]
+) -> Table:
+    """An episode's rows; arrays are (T, *shape) of the columns' dtypes, for images the T files."""
     return pa.Table.from_arrays([_to_arrow(columns[name], arrays[name]) for name in schema.names], schema=schema)
 
 
@@ -74,7 +83,7 @@ def row_statistics(table: Table, columns: Mapping[str, Column], row: int) -> Sta
     """The statistics in one row of `meta/episodes`, bit for bit as they were written."""
     result: Statistics = {}
     for name, column in columns.items():
-        if column.in_table:
+        if column.in_table or column.is_picture:
             values: ColumnStatistics = {}
             for key in NAMES:
                 dtype = np.int64 if key == "count" else np.float64
@@ -252,6 +261,8 @@ def _is_fixed_list(values: pa.Array) -> bool:
 
 
 def _type_of(column: Column) -> pa.DataType:
+    if column.dtype == "image":
+        return pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())])
     item = pa.from_numpy_dtype(np.dtype(column.dtype))
     if column.shape == (1,):
         return item
@@ -262,7 +273,10 @@ def _type_of(column: Column) -> pa.DataType:
     return item
 
 
-def _to_arrow(column: Column, array: NDArray[Any]) -> pa.Array:
+def _to_arrow(column: Column, array: NDArray[Any] | Sequence[bytes]) -> pa.Array:
+    if column.dtype == "image":
+        files = pa.array(list(array), pa.binary())
+        return pa.StructArray.from_arrays([files, pa.nulls(len(files), pa.string())], fields=list(_type_of(column)))
     values = pa.array(np.ascontiguousarray(array).reshape(-1))
     kind = _type_of(column)
     if column.shape == (1,):
@@ -277,6 +291,8 @@ def _to_arrow(column: Column, array: NDArray[Any]) -> pa.Array:
 
 def _hub_feature(column: Column) -> dict[str, Any]:
     """The column as `datasets` describes it."""
+    if column.dtype == "image":
+        return {"_type": "Image"}
     value = {"dtype": column.dtype, "_type": "Value"}
     if column.shape == (1,):
         return value

@@ -1,9 +1,10 @@
 """The dataset writer: each episode is committed when it is added, whatever happens next.
 
-**A commit** writes the data table, the tasks, the statistics, the table of episodes, our record of the
-episode and, last, `info.json`; each under a temporary name that no reader takes for a table, then renamed.
-The last data and episodes files are written anew with the new episode in them until they are full (2 MiB or
-32 episodes; 1 MiB); then the next begins. Files are never merged across names, for LeRobot reads all of them.
+**A commit** moves the videos to their place and writes the states, the data table, the tasks, the statistics, the
+table of episodes, our record of the episode and, last, `info.json`; each under a temporary name that no reader takes
+for a table, then renamed. The last data and episodes files are written anew with the new episode in them until they
+are full (2 MiB or 32 episodes; 1 MiB); then the next begins. Each episode's video is a file of its own. Files are
+never merged across names, for LeRobot reads all of them.
 
 **What is promised.** When `add` returns, LeRobot 0.6.1 loads the folder as it is, with that episode in it.
 A kill of the process at any moment (also `kill -9`) loses none that was added, and leaves no torn one: at most
@@ -12,14 +13,14 @@ default) files and folders are synced before `info.json` is renamed, and after: 
 cut, as far as the disk keeps its word. With `sync=False` it holds for a kill, not for a power cut. A full
 disk raises StorageError from `add`; the writer, and the dataset, go on once there is space.
 
-**What is not stored**: images (yet), and `metrics`. The final observation of an episode has no place in
+**What is not stored**: `metrics`. The final observation of an episode has no place in
 LeRobot's format: it lies in `sim/episodes.jsonl` (`EpisodeRecord.final_observation`).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -27,15 +28,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lerobot_sim.arrays import dtype_name
-from lerobot_sim.env import check_feature
+from lerobot_sim.env import check_cameras
 from lerobot_sim.episode import Episode
-from lerobot_sim.errors import ArrayError, InputError, StorageError
-from lerobot_sim.spec import ACTION, EnvSpec
+from lerobot_sim.errors import ArrayError, StorageError
+from lerobot_sim.spec import ACTION, Camera, EnvSpec
 
 from . import layout, sidecar
+from .codecs import VideoSettings, check_cameras_can_be_stored
+from .episode_checks import added_columns, check_episode, check_recording, columns_differ
 from .files import FolderLock, append_at, remove_parts, sync_folder, write_whole
-from .layout import INDEX_COLUMNS, Column, Info
+from .layout import Column, Info
+from .placing import Placed, picture_columns, put_in_place
+from .recorder import FOLDER, EpisodeRecorder, Recording
 from .resume import Progress, load_progress, new_progress
 from .sidecar import EpisodeRecord
 from .statistics import Statistics, column_statistics, join_all, to_json
@@ -50,6 +54,8 @@ class DatasetWriter:
     Args:
         root: The dataset's folder. It is made, or what is in it is gone on with.
         spec: The environment's.
+        cameras: Whose pictures belong to the dataset, by name, and their sizes.
+        video: How pictures are encoded; all of a dataset in the same way.
         settings: What else must be the same to go on: plain JSON values.
         robot_type: What `info.json` names as the robot; the environment's id by default.
         sync: Whether a commit also survives a power cut (about 2 ms an episode on an SSD).
@@ -57,7 +63,8 @@ class DatasetWriter:
     Raises:
         StorageError: The folder holds another dataset or something else, is in use by a living process,
             is damaged, or cannot be written. Nothing in it is changed.
-        InputError: The settings are no JSON, or a feature's name cannot be one of LeRobot's.
+        InputError: The settings are no JSON, a feature's name cannot be one of LeRobot's, or there is no such camera.
+        EncoderError: The codec is missing here or refuses.
     """
 
     def __init__(
@@ -65,6 +72,8 @@ class DatasetWriter:
         root: Path | str,
         spec: EnvSpec,
         *,
+        cameras: Mapping[str, Camera] | None = None,
+        video: VideoSettings | None = None,
         settings: Mapping[str, Any] | None = None,
         robot_type: str | None = None,
         sync: bool = True,
@@ -74,8 +83,12 @@ class DatasetWriter:
         self._robot_type = spec.id if robot_type is None else robot_type
         self._sync = sync
         self._progress: Progress | None = None
-        layout.columns_of(spec, {})  # refuses names before anything is made
-        run = sidecar.run_content(spec, settings)
+        self._cameras, self._video = dict(cameras or {}), video or VideoSettings()
+        check_cameras(spec, self._cameras)
+        check_cameras_can_be_stored(self._video, self._cameras)
+        self._pictures = picture_columns(spec, self._cameras, self._video)
+        layout.columns_of(spec, {}, self._pictures)  # refuses names before anything is made
+        run = sidecar.run_content(spec, settings, sidecar.recording_content(self._cameras, self._video))
         sidecar.begins_new(self._root)
         self._lock: FolderLock | None = FolderLock(self._root / sidecar.LOCK)
         try:
@@ -104,33 +117,53 @@ class DatasetWriter:
         """What is known of every committed episode, in their order."""
         return tuple(self._progress.records) if self._progress else ()
 
-    def add(self, episode: Episode) -> EpisodeRecord:
+    def recorder(self, *, threads: int | None = None, states: bool | None = None, name: str = "own") -> EpisodeRecorder:
+        """A sink that records this dataset's cameras, and the simulation's states.
+
+        Args:
+            threads: How many encode; one a processor, but at most eight, by default.
+            states: Whether states are recorded; by default where the environment can restore them.
+            name: Of the folder for unfinished files; each recorder of a writer needs another.
+        """
+        folder = self._root / FOLDER / name
+        own = {"cameras": self._cameras, "video": self._video}
+        return EpisodeRecorder(folder, self._spec, **own, threads=threads, states=states, sync=self._sync)
+
+    def add(self, episode: Episode, recording: Recording | None = None, *, policy: str = "") -> EpisodeRecord:
         """Commits an episode; when it returns, the episode is safe.
 
+        Args:
+            episode: Its columns.
+            recording: What a recorder has of it; needed where the dataset has cameras.
+            policy: Who acted, for the record.
+
         Raises:
-            InputError: It is of another environment, or has no rows.
+            InputError: It is of another environment, has no rows, or the recording is not of it.
             ArrayError: An array is missing, of another shape or dtype, or not finite; nothing was written.
             StorageError: It could not be written, such as on a full disk; those before it are whole, and
                 it may be added again.
         """
         if self._lock is None:
             raise StorageError(f"The writer of {self._root} is closed. Open the dataset with a new DatasetWriter.")
-        self._check(episode)
-        columns = layout.columns_of(self._spec, _added_columns(episode))
+        check_episode(self._root, self._spec, episode)
+        check_recording(self._cameras, episode, recording)
+        columns = layout.columns_of(self._spec, added_columns(episode), self._pictures)
         progress = self._progress
         if progress is None:
             progress = new_progress(self._root, self._new_info(columns))
         elif dict(progress.info.columns) != columns:
-            raise ArrayError(_columns_differ(progress.info.columns, columns))
-        record = sidecar.record_of(episode, progress.info.total_episodes, self._spec.success_rule)
+            raise ArrayError(columns_differ(progress.info.columns, columns))
+        record = sidecar.record_of(episode, progress.info.total_episodes, self._spec.success_rule, policy)
         try:
-            self._commit(progress, episode, record)
+            self._commit(progress, episode, record, recording)
         except StorageError:  # what is in memory is as it was
             raise
         except BaseException:
             self.close()
             raise
         self._progress = progress
+        if recording is not None:
+            recording.discard()  # of images, that are in the table now
         return record
 
     def close(self) -> None:
@@ -165,45 +198,35 @@ class DatasetWriter:
             layout.read_info(self._root)  # raises
 
     def _new_info(self, columns: Mapping[str, Column]) -> Info:
-        return Info(fps=self._spec.fps, columns=columns, robot_type=self._robot_type)
+        videos = any(column.dtype == "video" for column in columns.values())
+        path = layout.VIDEOS if videos else None
+        return Info(fps=self._spec.fps, columns=columns, robot_type=self._robot_type, video_path=path)
 
-    def _check(self, episode: Episode) -> None:
-        spec = self._spec
-        if (episode.env_id, episode.env_version) != (spec.id, spec.version):
-            raise InputError(
-                f"{self._root} holds episodes of '{spec.id}' version {spec.version}; one of '{episode.env_id}' "
-                f"version {episode.env_version} came."
-            )
-        count = len(episode)
-        if count == 0:
-            raise InputError("An episode needs at least one row; one without any came.")
-        missing = set(spec.observation) - set(episode.observation)
-        if missing:
-            raise ArrayError(f"The episode lacks {sorted(missing)}; it has {sorted(episode.observation)}.")
-        for name, feature in {**spec.observation, ACTION: spec.action}.items():
-            values = episode.action if name == ACTION else episode.observation[name]
-            check_feature(name, feature, values, count)
-        for name, values, dtype in (("reward", episode.reward, "float32"), ("success", episode.success, "bool")):
-            if values.shape != (count,) or dtype_name(values) != dtype:
-                raise ArrayError(f"{name}: expected {dtype} ({count},), {dtype_name(values)} {values.shape} came.")
-        for name, values in episode.columns.items():
-            if values.shape[:1] != (count,) or values.dtype.kind not in "biuf":
-                raise ArrayError(
-                    f"Column '{name}': expected numbers or bool ({count}, …), {values.dtype} {values.shape} came."
-                )
-        _check_finite({**episode.observation, ACTION: episode.action, "reward": episode.reward, **episode.columns})
-        _check_finite({f"final {name}": value for name, value in episode.final_observation.items()})
-        _check_finite({f"Param '{name}'": value for name, value in episode.params.items()})
-
-    def _commit(self, progress: Progress, episode: Episode, record: EpisodeRecord) -> None:
+    def _commit(self, progress: Progress, episode: Episode, record: EpisodeRecord, recording: Recording | None) -> None:
         """The order matters: see the module's docstring."""
+        placed = Placed()
+        try:
+            if recording is not None:
+                put_in_place(placed, self._root, progress.info, recording, progress.videos, sync=self._sync)
+            change = self._write_tables(progress, episode, record, placed)
+        except StorageError:
+            placed.back()
+            raise
+        change()
+        if self._sync:
+            sync_folder(self._root / "meta")
+
+    def _write_tables(
+        self, progress: Progress, episode: Episode, record: EpisodeRecord, placed: Placed
+    ) -> Callable[[], None]:
+        """Writes all that is not yet in its place, `info.json` last; returns what changes the memory accordingly."""
         root, info, sync = self._root, progress.info, self._sync
         tasks = progress.tasks if episode.instruction in progress.tasks else [*progress.tasks, episode.instruction]
         arrays = self._arrays(episode, info, tasks.index(episode.instruction))
-        own, rows = _own_statistics(info, arrays), data_table(progress.data.schema, info.columns, arrays)
+        own = _own_statistics(info, arrays, placed.statistics)
+        rows = data_table(progress.data.schema, info.columns, {**arrays, **placed.images})
         statistics = join_all(progress.statistics, own)
-        place = _place(progress, record)
-        row = episodes_row(progress.episodes.schema, place, own)
+        row = episodes_row(progress.episodes.schema, {**_place(progress, record), **placed.place}, own)
         grown = info.grown(len(episode), len(tasks))
         line = record.to_line()
 
@@ -215,17 +238,19 @@ class DatasetWriter:
         written.append(progress.episodes.write(row, sync=sync))
         append_at(root / sidecar.EPISODES, progress.record_bytes, line, sync=sync)
         if sync:
-            for folder in {path.parent for path in written} | {root / "meta", root / "sim"}:
+            for folder in {path.parent for path in written} | {root / "meta", root / "sim"} | placed.folders:
                 sync_folder(folder)
         write_whole(root / layout.INFO, grown.to_json(), sync=sync)
-        if sync:
-            sync_folder(root / "meta")
 
-        progress.data.accept(rows)
-        progress.episodes.accept(row)
-        progress.info, progress.tasks, progress.statistics = grown, tasks, statistics
-        progress.records.append(record)
-        progress.record_bytes += len(line)
+        def change() -> None:
+            progress.data.accept(rows)
+            progress.episodes.accept(row)
+            progress.info, progress.tasks, progress.statistics = grown, tasks, statistics
+            progress.records.append(record)
+            progress.record_bytes += len(line)
+            progress.videos = {name: number + 1 for name, number in progress.videos.items()}
+
+        return change
 
     def _arrays(self, episode: Episode, info: Info, task_index: int) -> dict[str, NDArray[Any]]:
         """The columns of the data table; `timestamp` in float64, of which the statistics are taken."""
@@ -248,8 +273,11 @@ class DatasetWriter:
         }
 
 
-def _own_statistics(info: Info, arrays: Mapping[str, NDArray[Any]]) -> Statistics:
-    return {name: column_statistics(arrays[name].reshape(-1, *column.shape)) for name, column in info.columns.items()}
+def _own_statistics(info: Info, arrays: Mapping[str, NDArray[Any]], pictures: Statistics) -> Statistics:
+    return {
+        name: pictures[name] if column.is_picture else column_statistics(arrays[name].reshape(-1, *column.shape))
+        for name, column in info.columns.items()
+    }
 
 
 def _place(progress: Progress, record: EpisodeRecord) -> dict[str, Any]:
@@ -266,29 +294,3 @@ def _place(progress: Progress, record: EpisodeRecord) -> dict[str, Any]:
         "meta/episodes/chunk_index": episodes[0],
         "meta/episodes/file_index": episodes[1],
     }
-
-
-def _added_columns(episode: Episode) -> dict[str, Column]:
-    return {
-        name: Column(dtype_name(values), tuple(values.shape[1:]) or (1,)) for name, values in episode.columns.items()
-    }
-
-
-def _check_finite(arrays: Mapping[str, NDArray[Any]]) -> None:
-    for name, values in arrays.items():
-        if not np.isfinite(values).all():
-            where = np.argwhere(~np.isfinite(values))[0].tolist()
-            raise ArrayError(
-                f"{name} is not finite at {where}, row first. Such an episode would poison the statistics: keep "
-                "episodes that ended as POLICY or DIVERGED out of a dataset."
-            )
-
-
-def _columns_differ(there: Mapping[str, Column], came: Mapping[str, Column]) -> str:
-    own = {name: column for name, column in there.items() if name not in INDEX_COLUMNS}
-    differing = [name for name in {**own, **came} if own.get(name) != came.get(name) and name not in INDEX_COLUMNS]
-    described = "; ".join(f"'{name}': {own.get(name)} there, {came.get(name)} came" for name in differing)
-    return (
-        f"The episode's columns are not the dataset's ({described}). "
-        "All episodes of a dataset need the columns of the first."
-    )
