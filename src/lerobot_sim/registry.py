@@ -63,6 +63,10 @@ FILES: Mapping[str, str] = dict.fromkeys((".json", ".mjb", ".toml", ".urdf", ".x
 """Ending of a file that describes an environment -> "module:factory"; a factory takes the path, then keywords."""
 
 
+CONTENTS = "model_sha256"
+"""The option that tells the contents of a user's own model, and that no factory takes."""
+
+
 def environments() -> list[str]:
     """Every environment's id, ours and third parties', sorted."""
     return sorted({*ENVIRONMENTS, *_plug_ins("lerobot_sim.envs")})
@@ -117,10 +121,22 @@ def make(name: str, num_envs: int = 1, **options: Any) -> Env:
 
 
 def remake(env_id: str, options: Mapping[str, Any], num_envs: int = 1) -> Env:
-    """Makes an environment again from its spec's id and options, also one that a file described."""
+    """Makes an environment again from its spec's id and options, also one that a file described.
+
+    Raises:
+        InputError: The user's own model of the robot has other contents than it had.
+    """
     if "config" in options:
         return _load(_ANY_MODEL)(options["config"], num_envs=num_envs)
-    return make(env_id, num_envs, **options)
+    env = make(env_id, num_envs, **{name: value for name, value in options.items() if name != CONTENTS})
+    known, present = options.get(CONTENTS), env.spec.options.get(CONTENTS)
+    if known != present:
+        env.close()
+        raise InputError(
+            f"{options.get('model_path')} has changed: its contents had SHA-256 {known}, they have {present} now. "
+            "Put the files back as they were."
+        )
+    return env
 
 
 def spec_of(name: str) -> EnvSpec:

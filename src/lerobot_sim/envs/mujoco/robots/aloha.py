@@ -120,6 +120,12 @@ def _finger(side: str) -> Link:
     )
 
 
+_HAND_GEOMS = (
+    *("hand_touch", "rail_touch", "wrist_touch"),
+    *("left_finger_touch", "left_pad", "right_finger_touch", "right_pad"),
+)
+
+
 def _add_arm(spec: Any, prefix: str, pos: Vector, quat: Vector) -> None:
     body = spec.worldbody.add_body(name=f"{prefix}base_link", pos=pos, quat=quat)
     set_inertia(body, 0.969034, (-0.0534774, -0.000562575, 0.0205961), _BASE_INERTIA)
@@ -165,6 +171,7 @@ def _arm(prefix: str) -> Arm:
         gripper_closed=_FINGER_CTRL[0],
         tip=f"{prefix}tip",
         fingers=((f"{prefix}right_pad",), (f"{prefix}left_pad",)),
+        hand_geoms=tuple(prefix + name for name in _HAND_GEOMS),
         wrist_camera=f"{prefix}wrist",
         home=_HOME,
         reach=(0.2, 0.5),

@@ -2,8 +2,9 @@
 
 The MJCF is attached to the scene under the prefix `robot/`: its joint limits, gains, masses and shapes stay, while time
 step, integrator and solver are the scene's. `layouts` says which of its parts is which. A tip site and a wrist camera
-are added to its hand, and its fingers' own friction rules a grasp (priority 1, condim 4), as ours does. What belongs to a scene and not to a robot is left out: lights, cameras and planes of the world,
-skies, keyframes, and bodies that move freely.
+are added to its hand, and its fingers' own friction rules a grasp (priority 1, condim 4), as that of our pads does.
+What belongs to a scene and not to a robot is left out: lights, cameras and planes of the world, skies, keyframes, and
+bodies that move freely.
 
 Where the model is not our own, exported, three things are found from it (`foreign_pose`): where it stands, the arm's
 joint positions that bring the tip to our robot's home, and how far the gripper's joints go. Observations and actions
@@ -136,6 +137,7 @@ def _arm(ours: Arm, parts: Parts) -> Arm:
         gripper_closed=parts.gripper_closed,
         gripper_open=parts.gripper_open,
         fingers=(_led(parts.fingers[0]), _led(parts.fingers[1])),
+        hand_geoms=_led(parts.hand_geoms),
         labels=ours.joint_labels if len(ours.joints) == len(parts.joints) else parts.joints,
     )
 

@@ -74,6 +74,7 @@ class Parts:
     gripper_closed: float
     gripper_open: float
     fingers: tuple[tuple[str, ...], tuple[str, ...]]
+    hand_geoms: tuple[str, ...]
     tip: Tip
     camera: Camera
 
@@ -134,6 +135,7 @@ def find_parts(layout: ArmLayout, model: Any, hand: Hand) -> Parts:
         gripper_closed=closed,
         gripper_open=opened,
         fingers=(_touching(model, layout.fingers[0]), _touching(model, layout.fingers[1])),
+        hand_geoms=_geoms_of_hand(model, tip.body),
         tip=tip,
         camera=_camera(layout, model, hand, tip),
     )
@@ -207,6 +209,22 @@ def _camera(layout: ArmLayout, model: Any, hand: Hand, tip: Tip) -> Camera:
     index = names_of(model, "camera").index(layout.wrist_camera)
     body = names_of(model, "body")[model.cam_bodyid[index]]
     return Camera(body, np.array(model.cam_pos[index]), np.array(model.cam_quat[index]), float(model.cam_fovy[index]))
+
+
+def below(model: Any, body: str) -> set[int]:
+    """Indices of a body and of all that hang on it."""
+    found = {names_of(model, "body").index(body)}
+    for index in range(min(found) + 1, model.nbody):  # children come after their parents
+        if int(model.body_parentid[index]) in found:
+            found.add(index)
+    return found
+
+
+def _geoms_of_hand(model: Any, body: str) -> tuple[str, ...]:
+    feels = (model.geom_contype | model.geom_conaffinity) != 0
+    hand = below(model, body)
+    geoms = enumerate(names_of(model, "geom"))
+    return tuple(name for index, name in geoms if feels[index] and int(model.geom_bodyid[index]) in hand)
 
 
 def _touching(model: Any, names: Sequence[str]) -> tuple[str, ...]:

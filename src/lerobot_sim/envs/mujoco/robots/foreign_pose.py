@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lerobot_sim.envs.mujoco.library import mj
 from lerobot_sim.errors import InputError
 
-from .foreign_parts import Hand, Parts, Tip, names_of
+from .foreign_parts import Hand, Parts, Tip, below, names_of
 from .robot import Robot
 from .rotations import rotate, turn
 
@@ -128,7 +128,7 @@ def find_home(
 
 
 def find_travel(model: Any, parts: Parts, home: Floats) -> tuple[tuple[float, float], dict[str, float]]:
-    """(closed, open) positions of the gripper's joint, and those of its other joints when open: it is closed and opened.
+    """(closed, open) positions of the gripper's joint, and those of its other joints when open, by driving it.
 
     Raises:
         InputError: The joint does not move.
@@ -155,22 +155,13 @@ def find_travel(model: Any, parts: Parts, home: Floats) -> tuple[tuple[float, fl
             f"and {parts.gripper_open:g}: it goes from {closed:g} to {opened:g}."
         )
     own = {*parts.joints, parts.gripper_joint}
-    hand = _below(model, names_of(model, "body").index(parts.tip.body))
+    hand = below(model, parts.tip.body)
     rest = {
         name: float(positions[-1][model.jnt_qposadr[index]])
         for index, name in enumerate(names_of(model, "joint"))
         if name and name not in own and model.jnt_bodyid[index] in hand and model.jnt_type[index] >= 2
     }
     return (closed, opened), rest
-
-
-def _below(model: Any, body: int) -> set[int]:
-    """A body and all that hang on it."""
-    found = {body}
-    for index in range(body + 1, model.nbody):  # children come after their parents
-        if int(model.body_parentid[index]) in found:
-            found.add(index)
-    return found
 
 
 def _solved(

@@ -25,6 +25,7 @@ class Arm:
         home: Arm joints' positions in rad at the start, hand above the table, pointing down at it.
         reach: (least, greatest) distance in m from the base's axis at which the hand can point straight down at the
             table.
+        hand_geoms: What is felt of the whole hand, where a task asks for it.
         labels: What observations and actions call the joints; their own names where it is empty.
         gripper_travel: The gripper joint's position (closed on nothing, open), where it is not the actuator's ctrl.
         gripper_rest: Positions of the gripper's other joints when open, by joint, where they are not `qpos0`'s.
@@ -41,6 +42,7 @@ class Arm:
     wrist_camera: str
     home: tuple[float, ...]
     reach: tuple[float, float]
+    hand_geoms: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     gripper_travel: tuple[float, float] | None = None
     gripper_rest: Mapping[str, float] = field(default_factory=dict[str, float])

@@ -9,7 +9,7 @@ end of it can stand on the table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -20,18 +20,16 @@ from lerobot_sim import rng
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
 from lerobot_sim.envs.mujoco.contact_params import body_mass, friction
-from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.controllers import make_controller
 from lerobot_sim.envs.mujoco.drive_params import actuator_gain
 from lerobot_sim.envs.mujoco.model_params import ModelParam
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_box, add_touch
-from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
 from lerobot_sim.envs.mujoco.robots.catalogue import robot as find_robot
 from lerobot_sim.envs.mujoco.tabletop import Bench, make_bench, yaw_quat
+from lerobot_sim.envs.mujoco.tabletop_task import Outline, tabletop_task
 from lerobot_sim.envs.mujoco.world import World
 from lerobot_sim.envs.task_env import Arrays, TaskEnv
-from lerobot_sim.errors import unknown_name
-from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 VERSION = 1
 BAR = "bar"
@@ -54,38 +52,24 @@ HELD = 10  # control steps
 _YAW = (0.0, np.pi)
 """Of each hand, less the bar's, with the fingers across the bar and the backs of the hands to each other."""
 _RIGHT_HAND = "right_hand.bar"
-_HAND_GEOMS = [
-    f"right_{part}"
-    for part in (
-        *("hand_touch", "rail_touch", "wrist_touch"),
-        *("left_finger_touch", "left_pad", "right_finger_touch", "right_pad"),
-    )
-]
 
+_OF_A_SIDE = (*(f"tip_to_end.{axis}" for axis in "xyz"), "hand_to_bar.sin", "hand_to_bar.cos", "grasped")
 
-def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], reward: str) -> EnvSpec:
-    names = [*(f"bar.{axis}" for axis in "xyz"), "bar.sin", "bar.cos"]
-    for side in ("left", "right"):
-        names += [f"{side}_tip_to_end.{axis}" for axis in "xyz"]
-        names += [f"{side}_hand_to_bar.sin", f"{side}_hand_to_bar.cos", f"{side}_grasped"]
-    return EnvSpec(
-        id="mujoco/aloha-transfer",
-        version=VERSION,
-        fps=CONTROL_HZ,
-        max_steps=200,
-        observation={
-            STATE: bench.state_feature,
-            ENVIRONMENT_STATE: Feature(
-                shape=(len(names) + 1,), dtype="float32", unit="m", names=(*names, "right_touching")
-            ),
-        },
-        action=control.action,
-        params={name: param.param for name, param in params.items()},
-        cameras=bench.cameras,
-        success_rule=f"hold({HELD})",
-        options={**bench.robot.options, "reward": reward, "controller": control.name},
-        about="Pick the bar up with the right arm and hand it to the left one.",
-    )
+OUTLINE = Outline(
+    id="mujoco/aloha-transfer",
+    version=VERSION,
+    max_steps=200,
+    held=HELD,
+    about="Pick the bar up with the right arm and hand it to the left one.",
+    instruction="Pick up the bar with the right arm and hand it to the left arm.",
+    names=(
+        *(f"bar.{axis}" for axis in "xyz"),
+        "bar.sin",
+        "bar.cos",
+        *(f"{side}_{name}" for side in ("left", "right") for name in _OF_A_SIDE),
+        "right_touching",
+    ),
+)
 
 
 def make(
@@ -112,29 +96,28 @@ def make(
 
 def task(robot: str = "aloha", reward: str = "dense", controller: str = CONTROLLER, model_path: str = "") -> MujocoTask:
     """The task for a robot."""
-    if robot != "aloha":
-        raise unknown_name("robot for 'mujoco/aloha-transfer'", robot, ["aloha"])
+    OUTLINE.layout(robot, {"aloha": None})
 
     def build(spec: Any) -> Sequence[str]:
         add_box(spec, BAR, HALF, MASS, (0.85, 0.2, 0.18, 1))
-        add_touch(spec, _RIGHT_HAND, _HAND_GEOMS, BAR)
+        add_touch(spec, _RIGHT_HAND, who.arms[1].hand_geoms, BAR)
         return [BAR]
 
-    bench = make_bench(find_robot(robot, model_path), build)
+    who = find_robot(robot, model_path)
+    bench = make_bench(who, build)
     control = make_controller(controller, bench.robot, bench.model)
     params = _params(bench)
-    return MujocoTask(
-        spec=_spec(bench, control, params, reward),
-        model=bench.model,
-        instruction="Pick up the bar with the right arm and hand it to the left arm.",
-        controller=control,
+    return tabletop_task(
+        OUTLINE,
+        bench,
+        control,
+        params,
+        reward,
         draw=partial(_draw, bench),
         observe=partial(_observe, bench),
-        judge=partial(_judge, bench, reward),
+        judge=partial(_judge, bench),
         describe=partial(_describe, bench),
         remember=partial(_remember, bench),
-        model_params=params,
-        initial_ctrl=bench.ctrl,
     )
 
 
@@ -164,7 +147,7 @@ def _remember(bench: Bench, world: World, memory: Batch, _params: Batch) -> Batc
     return {"handed": (memory["handed"] | both) & (_height(bench, world) > ON_TABLE)}
 
 
-def _observe(bench: Bench, world: World, _memory: Batch, _params: Batch) -> Batch:
+def _observe(bench: Bench, world: World, _memory: Batch) -> Array:
     xp = namespace(world.qpos)
     along = _along(bench, world)
     yaw = xp.atan2(-along[:, 0], along[:, 1])
@@ -173,10 +156,10 @@ def _observe(bench: Bench, world: World, _memory: Batch, _params: Batch) -> Batc
         parts += [_end(bench, world, arm) - bench.tip(world, arm), _wave(yaw + _YAW[arm] - bench.hand_yaw(world, arm))]
         parts.append(xp.astype(bench.grasped(world, BAR, arm), xp.float64)[:, None])
     parts.append(xp.astype(_right_touches(bench, world), xp.float64)[:, None])
-    return {STATE: bench.state(world), ENVIRONMENT_STATE: xp.astype(xp.concat(parts, axis=1), xp.float32)}
+    return xp.concat(parts, axis=1)
 
 
-def _judge(bench: Bench, reward: str, world: World, memory: Batch, _params: Batch) -> tuple[Array, Array, Batch]:
+def _judge(bench: Bench, world: World, memory: Batch) -> tuple[Array, Array, Batch]:
     xp = namespace(world.qpos)
     height = _height(bench, world)
     left = bench.grasped(world, BAR, LEFT)
@@ -185,13 +168,10 @@ def _judge(bench: Bench, reward: str, world: World, memory: Batch, _params: Batc
     quiet = xp.sum(velocity * velocity, axis=1) < SLOW**2
     success = memory["handed"] & left & ~_right_touches(bench, world) & (height > LIFTED) & quiet
     away = [_length(_end(bench, world, arm) - bench.tip(world, arm)) for arm in (LEFT, RIGHT)]
-    if reward == "sparse":
-        value = xp.astype(success, xp.float32)
-    else:
-        taken = xp.where(left, 1.0, xp.exp(-10 * away[RIGHT]))  # the right hand may go when the left one has it
-        raised = xp.clip(height / LIFTED, 0.0, 1.0)
-        parts = 0.2 * taken + 0.3 * raised + 0.3 * raised * xp.exp(-10 * away[LEFT])
-        value = xp.astype(parts + 0.2 * xp.astype(success, xp.float64), xp.float32)
+    taken = xp.where(left, 1.0, xp.exp(-10 * away[RIGHT]))  # the right hand may go when the left one has it
+    raised = xp.clip(height / LIFTED, 0.0, 1.0)
+    parts = 0.2 * taken + 0.3 * raised + 0.3 * raised * xp.exp(-10 * away[LEFT])
+    value = parts + 0.2 * xp.astype(success, xp.float64)
     return value, success, {"height": height, "left_distance": away[LEFT], "right_distance": away[RIGHT]}
 
 
@@ -223,7 +203,7 @@ def _along(bench: Bench, world: World) -> Array:
 
 def _right_touches(bench: Bench, world: World) -> Array:
     """Whether anything of the right hand touches the bar, bool (n,)."""
-    return bench.touches(world, _RIGHT_HAND, len(_HAND_GEOMS))
+    return bench.touches(world, _RIGHT_HAND, len(bench.robot.arms[1].hand_geoms))
 
 
 def _wave(angle: Array) -> Array:
