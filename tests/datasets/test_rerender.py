@@ -165,7 +165,7 @@ def test_refusals(push_t: Path, lift: Path, tmp_path: Path, capsys: pytest.Captu
     assert "wrist" in refused(lift, "--output-dir", new, "--cameras", "writs")
     assert "480x640" in refused(lift, "--output-dir", new, "--image-size", "640*480")
     assert "apart from the dataset" in refused(lift, "--output-dir", lift)
-    assert "no dataset of lerobot-sim" in refused(tmp_path, "--output-dir", new)
+    assert "no dataset of lerobot-sim" in refused(tmp_path / "none", "--output-dir", new)
     assert not new.exists()
 
     blind = tmp_path / "blind"

@@ -186,6 +186,8 @@ def _several(
 
     with closing(produce_in_processes(work, numbers, workers, root / FOLDER, console.say, produce)) as results:
         for made in results:
+            assert made.episode is not None  # nothing is left out here
+            assert made.recording is not None
             yield made.episode, made.recording
 
 

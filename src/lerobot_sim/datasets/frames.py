@@ -266,7 +266,7 @@ class FrameReader:
         places = self._places[feature.key]
         seconds = self.column("timestamp")[rows].astype(np.float64) + places.start_s[episodes]
         files: dict[Path, list[int]] = {}
-        for number, episode in enumerate(episodes.tolist()):
+        for number, episode in enumerate(int(index) for index in episodes):
             files.setdefault(places.paths[episode], []).append(number)
         return [
             (

@@ -86,7 +86,7 @@ def read_recorded(root: Path | str) -> Recorded:
     path = Path(root) / sidecar.RUN
     mend = "Restore it from a copy, or collect again into another folder."
     try:
-        recording = read_json(path, mend).get("recording") or {}
+        recording: dict[str, Any] = read_json(path, mend).get("recording") or {}
         cameras = {name: Camera(**values) for name, values in recording.get("cameras", {}).items()}
         return Recorded(cameras=cameras, video=VideoSettings(**recording.get("video", {})))
     except (TypeError, AttributeError, InputError) as error:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ def index_video(path: Path) -> tuple[VideoIndex, CodecContext]:
     try:
         with path.open("rb") as file:
             stamp = stamp_of(file.fileno())
-            with av.open(str(path)) as container:
+            with contextlib.closing(av.open(str(path))) as container:
                 if not container.streams.video:
                     raise StorageError(f"{path} holds no video. {_MEND}")
                 stream = container.streams.video[0]
