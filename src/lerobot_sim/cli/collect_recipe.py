@@ -39,6 +39,7 @@ class Recipe:
         success_only: Whether failures are left out.
         cameras: What is recorded of them, by name.
         video: How pictures are encoded.
+        model_path: The user's own model of the robot.
         states: Whether every step's simulation state is kept; None: where the environment can restore it.
     """
 
@@ -53,10 +54,11 @@ class Recipe:
     cameras: Mapping[str, Camera] = field(default_factory=dict[str, Camera])
     video: VideoSettings = field(default_factory=VideoSettings)
     states: bool | None = None
+    model_path: str = ""
 
     def make_env(self) -> Env:
         """The environment, shortened where that was asked."""
-        env = registry.make(self.task, self.num_envs, **env_options(self.robot))
+        env = registry.make(self.task, self.num_envs, **env_options(self.robot, self.model_path))
         if self.episode_length is None and not self.stop_at_success:
             return env
         try:

@@ -89,6 +89,7 @@ def _recipe(options: CollectOptions) -> Recipe:
     return Recipe(
         task=options.task,
         robot=options.robot,
+        model_path=str(options.model_path or ""),
         policy=options.policy,
         num_envs=min(options.num_envs, lanes),
         first_seed=demonstration_seeds(options.seed, 1).start,
@@ -211,8 +212,9 @@ def _report(result: dict[str, Any], options: CollectOptions, console: Console) -
     console.say(f"Dataset: {counts} in {result['dataset']}")
     if result["failures"]:
         kinds = ", ".join(f"{count} {name}" for name, count in sorted(result["failures"].items()))
-        kept = "left out" if options.success_only else "kept unless broken off"
-        console.say(f"Of {result['tried']} episodes that were run, these were no success: {kinds} ({kept}).")
+        count = sum(result["failures"].values())
+        then = "They are left out." if options.success_only else "Those that ran to their end are kept."
+        console.say(f"{count} of {result['tried']} episodes that were run are no success ({kinds}). {then}")
     if result["broken"]:
         console.say(f"{len(result['broken'])} episodes were broken off and left out. The first: {result['broken'][0]}")
     if result["missing"] and options.success_only:

@@ -74,7 +74,7 @@ def evaluate_policy(options: EvalOptions, console: Any) -> dict[str, Any]:
     from .policy_argument import policy_for
     from .run_folder import RunFolder
 
-    env = registry.make(options.task, options.num_envs, **env_options(options.robot))
+    env = registry.make(options.task, options.num_envs, **env_options(options.robot, options.model_path))
     spec = env.spec
     camera = _camera(options, spec) if options.videos else ""
     checkpoint = str(filled(options.policy, spec.id))

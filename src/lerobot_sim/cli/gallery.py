@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .options import CommonOptions, at_least, read
+from .options import RobotOptions, at_least, env_options, read
 
 ABOUT = """Render every task with every robot that suits it into one PNG: half an episode of the expert in, or of
 random actions where a task has none.
 
-example:
-  lerobot-sim gallery --output outputs/gallery.png --size 320"""
+examples:
+  lerobot-sim gallery --output outputs/gallery.png --size 320
+  lerobot-sim gallery --robot so100 --robot.model-path so_arm100.xml"""
 
 
 @dataclass(kw_only=True)
-class GalleryOptions(CommonOptions):
+class GalleryOptions(RobotOptions):
     """Options of `gallery`."""
 
     output: Path = Path("outputs/gallery.png")
@@ -44,11 +45,11 @@ def main(argv: Sequence[str]) -> int:
     console = Console(options.json)
     shown: list[str] = []
     tiles: list[Any] = []
-    variants = list(_variants())
+    variants = list(_variants(env_options(options.robot, options.model_path)))
     with console.progress("Rendering", len(variants), "environments") as show:
         for done, (env_id, keywords) in enumerate(variants, start=1):
             tiles.append(_tile(env_id, keywords, options.seed, options.size))
-            shown.append(" ".join([env_id, *keywords.values()]))
+            shown.append(" ".join([env_id, *(Path(value).stem for value in keywords.values())]))
             show(done)
     empty = np.full_like(tiles[0], 255)
     tiles += [empty] * (-len(tiles) % options.columns)
@@ -61,26 +62,30 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _variants() -> Iterator[tuple[str, dict[str, str]]]:
-    """Every environment that has a camera, with each robot that its task takes."""
+def _variants(only: dict[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Every environment that has a camera, with each robot that its task takes, or with `only` one."""
     from lerobot_sim import registry
     from lerobot_sim.envs.mujoco.robots.catalogue import ROBOTS
+    from lerobot_sim.envs.mujoco.robots.catalogue import robot as find_robot
     from lerobot_sim.errors import UnknownNameError
 
+    if "robot" in only:
+        find_robot(only["robot"], only.get("model_path", ""))  # its own errors, first
     for env_id in registry.environments():
         spec = registry.spec_of(env_id)
         if not spec.cameras:
             continue
         usual = spec.options.get("robot")
-        yield env_id, {}
-        for robot in ROBOTS if usual else ():
-            if robot == usual:
-                continue
+        if not only:
+            yield env_id, {}
+        robots = [name for name in ROBOTS if name != usual] if not only else [only.get("robot", usual)]
+        for robot in robots if usual else ():
+            keywords = {**only, "robot": robot}
             try:
-                registry.make(env_id, robot=robot).close()
+                registry.make(env_id, **keywords).close()
             except UnknownNameError:
                 continue  # this task is not for that robot
-            yield env_id, {"robot": robot}
+            yield env_id, keywords
 
 
 def _tile(env_id: str, keywords: dict[str, str], seed: int, size: int) -> Any:

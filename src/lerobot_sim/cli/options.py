@@ -27,14 +27,22 @@ class CommonOptions:
 
 
 @dataclass(kw_only=True)
-class SteppingOptions(CommonOptions):
+class RobotOptions(CommonOptions):
+    """Options of every command that makes an environment."""
+
+    robot: str = "<usual>"
+    """Who does it, where a task has several robots: panda, so100, so101 …"""
+
+    model_path: Annotated[Path | None, tyro.conf.arg(name="robot.model-path", metavar="PATH")] = None
+    """Your own MJCF of that robot, or a TOML file that describes one, in the place of ours."""
+
+
+@dataclass(kw_only=True)
+class SteppingOptions(RobotOptions):
     """Options of every command that steps an environment."""
 
     profile: bool = False
     """Say where the time went: physics, render, policy, encode, wait."""
-
-    robot: str = "<usual>"
-    """Who does it, where a task has several robots: panda, so100, so101 …"""
 
 
 Task = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
@@ -56,9 +64,10 @@ def at_least(least: int, **counts: int) -> None:
             raise InputError(f"--{name.replace('_', '-')}: expected at least {least}, {value} came.")
 
 
-def env_options(robot: str) -> dict[str, Any]:
+def env_options(robot: str, model_path: Path | str | None = None) -> dict[str, Any]:
     """Keywords of an environment's factory."""
-    return {} if robot == "<usual>" else {"robot": robot}
+    who = {} if robot == "<usual>" else {"robot": robot}
+    return {**who, "model_path": str(model_path)} if model_path else who
 
 
 def filled(pattern: Path | str, env_id: str, policy: str = "") -> Path:
