@@ -41,6 +41,11 @@ class Bench:
         """The robot's first arm."""
         return self.robot.arms[0]
 
+    @property
+    def pads(self) -> list[str]:
+        """Geoms of the arm's finger pads."""
+        return [pad for finger in self.arm.fingers for pad in finger]
+
     @cached_property
     def joints(self) -> tuple[NDArray[np.int64], ...]:
         """Each arm's joints, then its gripper's, in `qpos`."""

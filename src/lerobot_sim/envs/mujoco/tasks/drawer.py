@@ -8,7 +8,7 @@ shut again. A cube on the cabinet, or one that is held in the drawer, does not c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,20 +18,17 @@ from lerobot_sim import rng
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
 from lerobot_sim.envs.mujoco.contact_params import body_mass, friction
-from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.controllers import make_controller
 from lerobot_sim.envs.mujoco.drive_params import joint_frictionloss
 from lerobot_sim.envs.mujoco.furniture import Fixture, add_board, add_fixture, turned
 from lerobot_sim.envs.mujoco.library import mj
-from lerobot_sim.envs.mujoco.model_params import ModelParam
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_box
-from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
 from lerobot_sim.envs.mujoco.robots.catalogue import robot as find_robot
 from lerobot_sim.envs.mujoco.tabletop import Bench, make_bench, yaw_of, yaw_quat
+from lerobot_sim.envs.mujoco.tabletop_task import Outline, tabletop_task
 from lerobot_sim.envs.mujoco.world import World
 from lerobot_sim.envs.task_env import Arrays, TaskEnv
-from lerobot_sim.errors import unknown_name
-from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 CUBE, CABINET, DRAWER, KNOB = "cube", "cabinet", "drawer", "knob"
 VERSION = 2
@@ -50,8 +47,14 @@ OPEN = 0.12  # m, as far as the drawer goes
 ROBOTS = ("panda",)
 
 
-def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], reward: str) -> EnvSpec:
-    names = (
+OUTLINE = Outline(
+    id="mujoco/drawer",
+    version=VERSION,
+    max_steps=250,
+    held=HELD,
+    about="Open the drawer and put the cube into it.",
+    instruction="Open the drawer and put the cube into it.",
+    names=(
         "drawer.pos",
         *(f"cube.{axis}" for axis in "xyz"),
         *(f"tip_to_cube.{axis}" for axis in "xyz"),
@@ -67,23 +70,8 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
         "knob_grasped",
         "grasped",
         "inside",
-    )
-    return EnvSpec(
-        id="mujoco/drawer",
-        version=VERSION,
-        fps=CONTROL_HZ,
-        max_steps=250,
-        observation={
-            STATE: bench.state_feature,
-            ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
-        },
-        action=control.action,
-        params={name: param.param for name, param in params.items()},
-        cameras=bench.cameras,
-        success_rule=f"hold({HELD})",
-        options={**bench.robot.options, "reward": reward, "controller": control.name},
-        about="Open the drawer and put the cube into it.",
-    )
+    ),
+)
 
 
 def make(
@@ -110,10 +98,7 @@ def make(
 
 def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER, model_path: str = "") -> MujocoTask:
     """The task for a robot."""
-    if robot not in ROBOTS:
-        raise unknown_name("robot for 'mujoco/drawer'", robot, ROBOTS)
-    if reward not in ("dense", "sparse"):
-        raise unknown_name("reward of 'mujoco/drawer'", reward, ("dense", "sparse"))
+    OUTLINE.layout(robot, dict.fromkeys(ROBOTS))
 
     def build(spec: Any) -> Sequence[str]:
         add_box(spec, CUBE, (EDGE, EDGE, EDGE), MASS, (0.85, 0.2, 0.18, 1))
@@ -123,7 +108,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
     bench = make_bench(find_robot(robot, model_path), build)
     params = {
         "cube_mass": body_mass(bench.model, CUBE, 0.02, 0.2),
-        "grip_friction": friction(bench.model, [pad for finger in bench.arm.fingers for pad in finger], 0.7, 1.5),
+        "grip_friction": friction(bench.model, bench.pads, 0.7, 1.5),
         "drawer_friction": joint_frictionloss(bench.model, [DRAWER], 0.2, 3.0),
     }
     control = make_controller(controller, bench.robot, bench.model)
@@ -153,7 +138,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         between = (at[:, 0] > -DEPTH) & (at[:, 0] < 0.0) & (xp.abs(at[:, 1]) < WIDTH)
         return between & (at[:, 2] < FLOOR + BOARD + 1.5 * EDGE) & (at[:, 2] > FLOOR)
 
-    def observe(world: World, _memory: Batch, _params: Batch) -> Batch:
+    def observe(world: World, _memory: Batch) -> Array:
         xp = namespace(world.qpos)
         at, tip, yaw = world.xpos[:, cube], bench.tip(world), bench.hand_yaw(world)
         turn = 4 * (yaw_of(world.xquat[:, cube]) - yaw)[:, None]
@@ -173,38 +158,34 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
             pull(world)[:, :2],
             xp.astype(xp.stack(flags, axis=1), xp.float64),
         ]
-        return {STATE: bench.state(world), ENVIRONMENT_STATE: xp.astype(xp.concat(parts, axis=1), xp.float32)}
+        return xp.concat(parts, axis=1)
 
-    def judge(world: World, _memory: Batch, _params: Batch) -> tuple[Array, Array, Batch]:
+    def judge(world: World, _memory: Batch) -> tuple[Array, Array, Batch]:
         xp = namespace(world.qpos)
         reaching, missing = world.xpos[:, cube] - bench.tip(world), target(world) - world.xpos[:, cube]
         away, left = (xp.sqrt(xp.sum(offset * offset, axis=1)) for offset in (reaching, missing))
         velocity = world.qvel[:, speed][:, :3]
         quiet = xp.sum(velocity * velocity, axis=1) < SLOW**2
         success = inside(world) & ~bench.touched(world, CUBE) & quiet
-        if reward == "sparse":
-            value = xp.astype(success, xp.float32)
-        else:
-            out = xp.clip(opened(world) / OPEN, 0.0, 1.0)
-            near = 0.3 * out + out * (0.1 * xp.exp(-10 * away) + 0.4 * xp.exp(-5 * left))
-            value = xp.astype(xp.where(success, xp.ones_like(near), near), xp.float32)
+        out = xp.clip(opened(world) / OPEN, 0.0, 1.0)
+        near = 0.3 * out + out * (0.1 * xp.exp(-10 * away) + 0.4 * xp.exp(-5 * left))
+        value = xp.where(success, xp.ones_like(near), near)
         return value, success, {"opened": opened(world), "drawer_distance": left}
 
     def describe(world: World, _memory: Batch, success: bool) -> str:
         where = "lies in the drawer" if success else "is not yet put into the drawer"
         return f"The drawer is {float(opened(world)[0]):.3f} m open, and the cube {where}."
 
-    return MujocoTask(
-        spec=_spec(bench, control, params, reward),
-        model=bench.model,
-        instruction="Open the drawer and put the cube into it.",
-        controller=control,
+    return tabletop_task(
+        OUTLINE,
+        bench,
+        control,
+        params,
+        reward,
         draw=_draw(bench),
         observe=observe,
         judge=judge,
         describe=describe,
-        initial_ctrl=bench.ctrl,
-        model_params=params,
     )
 
 

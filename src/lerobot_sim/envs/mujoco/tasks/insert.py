@@ -10,7 +10,7 @@ block, does not count.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,19 +21,16 @@ from lerobot_sim import rng
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
 from lerobot_sim.envs.mujoco.contact_params import body_mass, friction
-from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.controllers import make_controller
 from lerobot_sim.envs.mujoco.drive_params import actuator_gain
 from lerobot_sim.envs.mujoco.furniture import Fixture, add_board, add_fixture, turned
-from lerobot_sim.envs.mujoco.model_params import ModelParam
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_box
-from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
 from lerobot_sim.envs.mujoco.robots.catalogue import robot as find_robot
 from lerobot_sim.envs.mujoco.tabletop import Bench, make_bench, place_on_arc, yaw_of, yaw_quat
+from lerobot_sim.envs.mujoco.tabletop_task import Outline, tabletop_task
 from lerobot_sim.envs.mujoco.world import World
 from lerobot_sim.envs.task_env import Arrays, TaskEnv
-from lerobot_sim.errors import unknown_name
-from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 PEG, BLOCK = "peg", "block"
 VERSION = 2
@@ -73,8 +70,14 @@ SIZES = {
 }
 
 
-def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], reward: str) -> EnvSpec:
-    names = (
+OUTLINE = Outline(
+    id="mujoco/insert",
+    version=VERSION,
+    max_steps=150,
+    held=HELD,
+    about="Put the peg into the hole.",
+    instruction="Put the peg into the hole.",
+    names=(
         *(f"peg.{axis}" for axis in "xyz"),
         *(f"tip_to_grip.{axis}" for axis in "xyz"),
         "hand_to_peg.sin4",
@@ -85,23 +88,8 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
         *(f"tip_to_hole.{axis}" for axis in "xyz"),
         "upright",
         "grasped",
-    )
-    return EnvSpec(
-        id="mujoco/insert",
-        version=VERSION,
-        fps=CONTROL_HZ,
-        max_steps=150,
-        observation={
-            STATE: bench.state_feature,
-            ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
-        },
-        action=control.action,
-        params={name: param.param for name, param in params.items()},
-        cameras=bench.cameras,
-        success_rule=f"hold({HELD})",
-        options={**bench.robot.options, "reward": reward, "controller": control.name},
-        about="Put the peg into the hole.",
-    )
+    ),
+)
 
 
 def make(
@@ -127,11 +115,7 @@ def make(
 
 def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER, model_path: str = "") -> MujocoTask:
     """The task for a robot."""
-    if robot not in SIZES:
-        raise unknown_name("robot for 'mujoco/insert'", robot, SIZES)
-    if reward not in ("dense", "sparse"):
-        raise unknown_name("reward of 'mujoco/insert'", reward, ("dense", "sparse"))
-    size = SIZES[robot]
+    size = OUTLINE.layout(robot, SIZES)
 
     def build(spec: Any) -> Sequence[str]:
         add_box(spec, PEG, (size.half_width, size.half_width, size.half_length), MASS, (0.93, 0.72, 0.16, 1))
@@ -141,7 +125,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
     bench = make_bench(find_robot(robot, model_path), build)
     params = {
         "peg_mass": body_mass(bench.model, PEG, 0.02, 0.2),
-        "grip_friction": friction(bench.model, [pad for finger in bench.arm.fingers for pad in finger], 0.5, 1.5),
+        "grip_friction": friction(bench.model, bench.pads, 0.5, 1.5),
         "arm_gain": actuator_gain(bench.model, list(bench.arm.actuators), 0.7, 1.5),
     }
     control = make_controller(controller, bench.robot, bench.model)
@@ -162,7 +146,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         quat = world.xquat[:, peg]
         return xp.abs(1 - 2 * (quat[:, 1] * quat[:, 1] + quat[:, 2] * quat[:, 2]))
 
-    def observe(world: World, _memory: Batch, _params: Batch) -> Batch:
+    def observe(world: World, _memory: Batch) -> Array:
         xp = namespace(world.qpos)
         at, tip = world.xpos[:, peg], bench.tip(world)
         yaw = yaw_of(world.xquat[:, peg])
@@ -178,9 +162,9 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
             xp.cos(wrong),
         ]
         parts = [*parts, block.at(world) - tip, flags]
-        return {STATE: bench.state(world), ENVIRONMENT_STATE: xp.astype(xp.concat(parts, axis=1), xp.float32)}
+        return xp.concat(parts, axis=1)
 
-    def judge(world: World, _memory: Batch, _params: Batch) -> tuple[Array, Array, Batch]:
+    def judge(world: World, _memory: Batch) -> tuple[Array, Array, Batch]:
         xp = namespace(world.qpos)
         reaching, missing = above(world.xpos[:, peg], size.grip) - bench.tip(world), to_hole(world)
         away, left = (xp.sqrt(xp.sum(offset * offset, axis=1)) for offset in (reaching, missing))
@@ -189,11 +173,8 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         aside = xp.sqrt(missing[:, 0] ** 2 + missing[:, 1] ** 2)
         inside = (aside < 2 * GAP + 0.001) & (xp.abs(missing[:, 2]) < BOTTOM) & (upright(world) > UPRIGHT)
         success = inside & ~bench.touched(world, PEG) & quiet
-        if reward == "sparse":
-            value = xp.astype(success, xp.float32)
-        else:
-            near = 0.2 * xp.exp(-10 * away) + 0.4 * xp.exp(-10 * left)
-            value = xp.astype(xp.where(success, xp.ones_like(near), near), xp.float32)
+        near = 0.2 * xp.exp(-10 * away) + 0.4 * xp.exp(-10 * left)
+        value = xp.where(success, xp.ones_like(near), near)
         return value, success, {"hole_distance": left, "tip_distance": away}
 
     def describe(world: World, _memory: Batch, success: bool) -> str:
@@ -203,17 +184,16 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         held = ", between the fingers" if bench.grasped(world, PEG)[0] else ""
         return f"The peg is {left:.3f} m away from its place in the hole{held}."
 
-    return MujocoTask(
-        spec=_spec(bench, control, params, reward),
-        model=bench.model,
-        instruction="Put the peg into the hole.",
-        controller=control,
+    return tabletop_task(
+        OUTLINE,
+        bench,
+        control,
+        params,
+        reward,
         draw=_draw(bench, size),
         observe=observe,
         judge=judge,
         describe=describe,
-        initial_ctrl=bench.ctrl,
-        model_params=params,
     )
 
 

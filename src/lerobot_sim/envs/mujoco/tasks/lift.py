@@ -7,7 +7,7 @@ rule asks for it at ten control steps on end (0.4 s). A cube that was flung, or 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +18,16 @@ from lerobot_sim import rng
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
 from lerobot_sim.envs.mujoco.contact_params import body_mass, friction
-from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.controllers import make_controller
 from lerobot_sim.envs.mujoco.drive_params import actuator_gain
-from lerobot_sim.envs.mujoco.model_params import ModelParam
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_box
-from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
 from lerobot_sim.envs.mujoco.robots.catalogue import robot as find_robot
 from lerobot_sim.envs.mujoco.scene_params import light_color
-from lerobot_sim.envs.mujoco.tabletop import Bench, make_bench, place_on_arc, yaw_of, yaw_quat
+from lerobot_sim.envs.mujoco.tabletop import make_bench, place_on_arc, yaw_of, yaw_quat
+from lerobot_sim.envs.mujoco.tabletop_task import Outline, tabletop_task
 from lerobot_sim.envs.mujoco.world import World
 from lerobot_sim.envs.task_env import Arrays, TaskEnv
-from lerobot_sim.errors import unknown_name
-from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 VERSION = 2
 CUBE = "cube"
@@ -54,24 +51,15 @@ SIZES = {"panda": Size(0.02, 0.08), "so100": Size(0.015, 0.05), "so101": Size(0.
 """The SO arms can point straight down only up to 9 and 7.5 cm above the table."""
 
 
-def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], reward: str) -> EnvSpec:
-    names = (*(f"cube.{axis}" for axis in "xyz"), *(f"tip_to_cube.{axis}" for axis in "xyz"), *TURN, "grasped")
-    return EnvSpec(
-        id="mujoco/lift",
-        version=VERSION,
-        fps=CONTROL_HZ,
-        max_steps=100,
-        observation={
-            STATE: bench.state_feature,
-            ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
-        },
-        action=control.action,
-        params={name: param.param for name, param in params.items()},
-        cameras=bench.cameras,
-        success_rule=f"hold({HELD})",
-        options={**bench.robot.options, "reward": reward, "controller": control.name},
-        about="Pick the cube up and hold it.",
-    )
+OUTLINE = Outline(
+    id="mujoco/lift",
+    version=VERSION,
+    max_steps=100,
+    held=HELD,
+    about="Pick the cube up and hold it.",
+    instruction="Pick up the cube.",
+    names=(*(f"cube.{axis}" for axis in "xyz"), *(f"tip_to_cube.{axis}" for axis in "xyz"), *TURN, "grasped"),
+)
 
 
 def make(
@@ -97,9 +85,8 @@ def make(
 
 def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER, model_path: str = "") -> MujocoTask:
     """The task for a robot."""
-    if robot not in SIZES:
-        raise unknown_name("robot for 'mujoco/lift'", robot, SIZES)
-    edge, lifted = SIZES[robot].half_edge, SIZES[robot].lifted
+    size = OUTLINE.layout(robot, SIZES)
+    edge, lifted = size.half_edge, size.lifted
 
     def build(spec: Any) -> Sequence[str]:
         add_box(spec, CUBE, (edge, edge, edge), MASS, (0.85, 0.2, 0.18, 1))
@@ -113,7 +100,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
     arm = bench.arm
     params = {
         "cube_mass": body_mass(bench.model, CUBE, 0.02, 0.2),
-        "pad_friction": friction(bench.model, [pad for finger in arm.fingers for pad in finger], 0.3, 1.5),
+        "pad_friction": friction(bench.model, bench.pads, 0.3, 1.5),
         "arm_gain": actuator_gain(bench.model, list(arm.actuators), 0.7, 1.3),
         "key_light": light_color(bench.model, "key"),
     }
@@ -127,15 +114,14 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         qpos[:, place.start + 3 : place.stop] = yaw_quat(turn)
         return qpos, {}
 
-    def observe(world: World, _memory: Batch, _params: Batch) -> Batch:
+    def observe(world: World, _memory: Batch) -> Array:
         xp = namespace(world.qpos)
         at = world.xpos[:, cube]
         turn = 4 * (yaw_of(world.xquat[:, cube]) - bench.hand_yaw(world))[:, None]
         held = xp.astype(bench.grasped(world, CUBE), xp.float64)[:, None]
-        around = xp.concat([at, at - bench.tip(world), xp.sin(turn), xp.cos(turn), held], axis=1)
-        return {STATE: bench.state(world), ENVIRONMENT_STATE: xp.astype(around, xp.float32)}
+        return xp.concat([at, at - bench.tip(world), xp.sin(turn), xp.cos(turn), held], axis=1)
 
-    def judge(world: World, _memory: Batch, _params: Batch) -> tuple[Array, Array, Batch]:
+    def judge(world: World, _memory: Batch) -> tuple[Array, Array, Batch]:
         xp = namespace(world.qpos)
         offset = world.xpos[:, cube] - bench.tip(world)
         away = xp.sqrt(xp.sum(offset * offset, axis=1))
@@ -143,25 +129,21 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         velocity = world.qvel[:, speed][:, :3]
         quiet = xp.sum(velocity * velocity, axis=1) < SLOW**2
         success = (height > lifted) & bench.grasped(world, CUBE) & quiet
-        if reward == "sparse":
-            value = xp.astype(success, xp.float32)
-        else:
-            value = xp.astype(0.5 * xp.exp(-10 * away) + 0.5 * xp.clip(height / lifted, 0.0, 1.0), xp.float32)
+        value = 0.5 * xp.exp(-10 * away) + 0.5 * xp.clip(height / lifted, 0.0, 1.0)
         return value, success, {"height": height, "tip_distance": away}
 
     def describe(world: World, _memory: Batch, success: bool) -> str:
         height = float(world.xpos[0, cube, 2]) - edge
         return f"The cube is {height:.3f} m above where it lay{', held' if success else ''}."
 
-    return MujocoTask(
-        spec=_spec(bench, control, params, reward),
-        model=bench.model,
-        instruction="Pick up the cube.",
-        controller=control,
+    return tabletop_task(
+        OUTLINE,
+        bench,
+        control,
+        params,
+        reward,
         draw=draw,
         observe=observe,
         judge=judge,
         describe=describe,
-        initial_ctrl=bench.ctrl,
-        model_params=params,
     )

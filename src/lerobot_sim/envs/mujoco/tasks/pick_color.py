@@ -15,7 +15,8 @@ instruction alone tells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -26,19 +27,17 @@ from lerobot_sim import rng
 from lerobot_sim.arrays import Array, device_of, namespace
 from lerobot_sim.env import Batch
 from lerobot_sim.envs.mujoco.contact_params import friction
-from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.controllers import make_controller
 from lerobot_sim.envs.mujoco.drive_params import actuator_gain
-from lerobot_sim.envs.mujoco.model_params import ModelParam
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_box
-from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
 from lerobot_sim.envs.mujoco.robots.catalogue import robot as find_robot
 from lerobot_sim.envs.mujoco.tabletop import Bench, make_bench, yaw_of, yaw_quat
+from lerobot_sim.envs.mujoco.tabletop_task import Outline, tabletop_task
 from lerobot_sim.envs.mujoco.tasks.lift import SIZES
 from lerobot_sim.envs.mujoco.world import World
 from lerobot_sim.envs.task_env import Arrays, TaskEnv
-from lerobot_sim.errors import unknown_name
-from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature, Param
+from lerobot_sim.spec import Param
 
 VERSION = 2
 COLORS = {"red": (0.85, 0.2, 0.18, 1), "green": (0.2, 0.62, 0.28, 1), "blue": (0.16, 0.36, 0.8, 1)}
@@ -111,33 +110,16 @@ def _names(thing: str) -> tuple[str, ...]:
     return (*axes, f"hand_to_{thing}.sin4", f"hand_to_{thing}.cos4", f"grasped.{thing}")
 
 
-def _spec(
-    bench: Bench, control: Controller, params: Mapping[str, ModelParam], reward: str, show_target: bool
-) -> EnvSpec:
-    names = [name for color in COLORS for name in _names(color)]
-    if show_target:
-        names += [*(f"target.{color}" for color in COLORS), *_names("target")]
-    return EnvSpec(
-        id="mujoco/pick-color",
-        version=VERSION,
-        fps=CONTROL_HZ,
-        max_steps=100,
-        observation={
-            STATE: bench.state_feature,
-            ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=tuple(names)),
-        },
-        action=control.action,
-        params={**_PARAMS, **{name: param.param for name, param in params.items()}},
-        cameras=bench.cameras,
-        success_rule=f"hold({HELD})",
-        options={
-            **bench.robot.options,
-            "reward": reward,
-            "controller": control.name,
-            "show_target": show_target,
-        },
-        about="Pick up the cube that the instruction names.",
-    )
+OUTLINE = Outline(
+    id="mujoco/pick-color",
+    version=VERSION,
+    max_steps=100,
+    held=HELD,
+    about="Pick up the cube that the instruction names.",
+    instruction=_words,
+    names=tuple(name for color in COLORS for name in _names(color)),
+    params=_PARAMS,
+)
 
 
 def make(
@@ -171,9 +153,8 @@ def task(
     model_path: str = "",
 ) -> MujocoTask:
     """The task for a robot."""
-    if robot not in SIZES:
-        raise unknown_name("robot for 'mujoco/pick-color'", robot, SIZES)
-    edge, lifted = SIZES[robot].half_edge, SIZES[robot].lifted
+    size = OUTLINE.layout(robot, SIZES)
+    edge, lifted = size.half_edge, size.lifted
 
     def build(spec: Any) -> Sequence[str]:
         for color, rgba in COLORS.items():
@@ -183,21 +164,20 @@ def task(
     bench = make_bench(find_robot(robot, model_path), build)
     control = make_controller(controller, bench.robot, bench.model)
     params = {
-        "pad_friction": friction(bench.model, [pad for finger in bench.arm.fingers for pad in finger], 0.5, 2.0),
+        "pad_friction": friction(bench.model, bench.pads, 0.5, 2.0),
         "arm_gain": actuator_gain(bench.model, list(bench.arm.actuators), 0.5, 2.0),
     }
 
-    def observe(world: World, memory: Batch, _params: Batch) -> Batch:
+    def observe(world: World, memory: Batch) -> Array:
         xp = namespace(world.qpos)
         cubes = _cubes(bench, world)
         parts = [xp.reshape(cubes, (cubes.shape[0], -1))]
         if show_target:
             meant = _meant(cubes, memory)
             parts += [meant, _of_meant(cubes, meant)]
-        around = xp.concat(parts, axis=1)
-        return {STATE: bench.state(world), ENVIRONMENT_STATE: xp.astype(around, xp.float32)}
+        return xp.concat(parts, axis=1)
 
-    def judge(world: World, memory: Batch, _params: Batch) -> tuple[Array, Array, Batch]:
+    def judge(world: World, memory: Batch) -> tuple[Array, Array, Batch]:
         xp = namespace(world.qpos)
         cubes = _cubes(bench, world)
         meant = _meant(cubes, memory)
@@ -206,10 +186,7 @@ def task(
         height = cube[:, 2] - edge
         left = xp.all((cubes[:, :, 2] - edge < LEFT) | (meant > 0.5), axis=1)
         success = (height > lifted) & (cube[:, -1] > 0.5) & left & (_speed(bench, world, meant) < SLOW)
-        if reward == "sparse":
-            value = xp.astype(success, xp.float32)
-        else:
-            value = xp.astype(0.5 * xp.exp(-10 * away) + 0.5 * xp.clip(height / lifted, 0.0, 1.0), xp.float32)
+        value = 0.5 * xp.exp(-10 * away) + 0.5 * xp.clip(height / lifted, 0.0, 1.0)
         return value, success, {"height": height, "tip_distance": away}
 
     def describe(world: World, memory: Batch, success: bool) -> str:
@@ -219,17 +196,18 @@ def task(
         held = ", held" if success else ""
         return " ".join([f"The {color} cube is {heights[color]:.3f} m above where it lay{held}.", *high])
 
-    return MujocoTask(
-        spec=_spec(bench, control, params, reward, show_target),
-        model=bench.model,
-        instruction=_words,
-        controller=control,
+    shown = (*(f"target.{color}" for color in COLORS), *_names("target")) if show_target else ()
+    return tabletop_task(
+        replace(OUTLINE, names=(*OUTLINE.names, *shown)),
+        bench,
+        control,
+        params,
+        reward,
         draw=partial(_draw, bench, edge),
         observe=observe,
         judge=judge,
         describe=describe,
-        model_params=params,
-        initial_ctrl=bench.ctrl,
+        options={"show_target": show_target},
     )
 
 

@@ -8,7 +8,7 @@ the bin, or that only flies through it, does not count.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,19 +19,16 @@ from lerobot_sim import rng
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
 from lerobot_sim.envs.mujoco.contact_params import body_mass, friction
-from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.controllers import make_controller
 from lerobot_sim.envs.mujoco.drive_params import actuator_gain
 from lerobot_sim.envs.mujoco.furniture import Fixture, add_board, add_fixture, turned
-from lerobot_sim.envs.mujoco.model_params import ModelParam
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_box
-from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
 from lerobot_sim.envs.mujoco.robots.catalogue import robot as find_robot
 from lerobot_sim.envs.mujoco.tabletop import Bench, make_bench, place_on_arc, yaw_of, yaw_quat
+from lerobot_sim.envs.mujoco.tabletop_task import Outline, tabletop_task
 from lerobot_sim.envs.mujoco.world import World
 from lerobot_sim.envs.task_env import Arrays, TaskEnv
-from lerobot_sim.errors import unknown_name
-from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 CUBE, BIN = "cube", "bin"
 VERSION = 2
@@ -66,8 +63,14 @@ SIZES = {
 }
 
 
-def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], reward: str) -> EnvSpec:
-    names = (
+OUTLINE = Outline(
+    id="mujoco/pick-place",
+    version=VERSION,
+    max_steps=150,
+    held=HELD,
+    about="Put the cube into the bin.",
+    instruction="Put the cube into the bin.",
+    names=(
         *(f"cube.{axis}" for axis in "xyz"),
         *(f"tip_to_cube.{axis}" for axis in "xyz"),
         "hand_to_cube.sin4",
@@ -76,23 +79,8 @@ def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], r
         *(f"tip_to_bin.{axis}" for axis in "xyz"),
         "grasped",
         "inside",
-    )
-    return EnvSpec(
-        id="mujoco/pick-place",
-        version=VERSION,
-        fps=CONTROL_HZ,
-        max_steps=150,
-        observation={
-            STATE: bench.state_feature,
-            ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
-        },
-        action=control.action,
-        params={name: param.param for name, param in params.items()},
-        cameras=bench.cameras,
-        success_rule=f"hold({HELD})",
-        options={**bench.robot.options, "reward": reward, "controller": control.name},
-        about="Put the cube into the bin.",
-    )
+    ),
+)
 
 
 def make(
@@ -118,11 +106,7 @@ def make(
 
 def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER, model_path: str = "") -> MujocoTask:
     """The task for a robot."""
-    if robot not in SIZES:
-        raise unknown_name("robot for 'mujoco/pick-place'", robot, SIZES)
-    if reward not in ("dense", "sparse"):
-        raise unknown_name("reward of 'mujoco/pick-place'", reward, ("dense", "sparse"))
-    size = SIZES[robot]
+    size = OUTLINE.layout(robot, SIZES)
     edge = size.half_edge
 
     def build(spec: Any) -> Sequence[str]:
@@ -133,7 +117,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
     bench = make_bench(find_robot(robot, model_path), build)
     params = {
         "cube_mass": body_mass(bench.model, CUBE, 0.02, 0.2),
-        "grip_friction": friction(bench.model, [pad for finger in bench.arm.fingers for pad in finger], 0.5, 1.5),
+        "grip_friction": friction(bench.model, bench.pads, 0.5, 1.5),
         "arm_gain": actuator_gain(bench.model, list(bench.arm.actuators), 0.7, 1.5),
     }
     control = make_controller(controller, bench.robot, bench.model)
@@ -153,27 +137,24 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         between = (xp.abs(at[:, 0]) < size.half_bin) & (xp.abs(at[:, 1]) < size.half_bin)
         return between & (at[:, 2] < FLOOR + 1.5 * edge)
 
-    def observe(world: World, _memory: Batch, _params: Batch) -> Batch:
+    def observe(world: World, _memory: Batch) -> Array:
         xp = namespace(world.qpos)
         at, tip = world.xpos[:, cube], bench.tip(world)
         turn = 4 * (yaw_of(world.xquat[:, cube]) - bench.hand_yaw(world))[:, None]
         flags = xp.astype(xp.stack([bench.grasped(world, CUBE), inside(world)], axis=1), xp.float64)
         parts = [at, at - tip, xp.sin(turn), xp.cos(turn), to_bin(world, at), to_bin(world, tip), flags]
-        return {STATE: bench.state(world), ENVIRONMENT_STATE: xp.astype(xp.concat(parts, axis=1), xp.float32)}
+        return xp.concat(parts, axis=1)
 
-    def judge(world: World, _memory: Batch, _params: Batch) -> tuple[Array, Array, Batch]:
+    def judge(world: World, _memory: Batch) -> tuple[Array, Array, Batch]:
         xp = namespace(world.qpos)
         reaching, missing = world.xpos[:, cube] - bench.tip(world), to_bin(world, world.xpos[:, cube])
         away, left = (xp.sqrt(xp.sum(offset * offset, axis=1)) for offset in (reaching, missing))
         velocity = world.qvel[:, speed][:, :3]
         quiet = xp.sum(velocity * velocity, axis=1) < SLOW**2
         success = inside(world) & ~bench.touched(world, CUBE) & quiet
-        if reward == "sparse":
-            value = xp.astype(success, xp.float32)
-        else:
-            done = xp.astype(success, xp.float64)
-            near = 0.2 * xp.exp(-10 * away) + 0.4 * xp.exp(-5 * left)
-            value = xp.astype(xp.where(done > 0, done, near), xp.float32)
+        done = xp.astype(success, xp.float64)
+        near = 0.2 * xp.exp(-10 * away) + 0.4 * xp.exp(-5 * left)
+        value = xp.where(done > 0, done, near)
         return value, success, {"bin_distance": left, "tip_distance": away}
 
     def describe(world: World, _memory: Batch, success: bool) -> str:
@@ -183,17 +164,16 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         held = ", between the fingers" if bench.grasped(world, CUBE)[0] else ""
         return f"The cube is {left:.3f} m away from its place in the bin{held}."
 
-    return MujocoTask(
-        spec=_spec(bench, control, params, reward),
-        model=bench.model,
-        instruction="Put the cube into the bin.",
-        controller=control,
+    return tabletop_task(
+        OUTLINE,
+        bench,
+        control,
+        params,
+        reward,
         draw=_draw(bench, size),
         observe=observe,
         judge=judge,
         describe=describe,
-        initial_ctrl=bench.ctrl,
-        model_params=params,
     )
 
 

@@ -8,7 +8,7 @@ control steps on end (0.4 s). A puck that slides over the mark, or that is held 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +18,16 @@ from numpy.typing import NDArray
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
 from lerobot_sim.envs.mujoco.contact_params import body_mass, friction
-from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.controllers import make_controller
 from lerobot_sim.envs.mujoco.drive_params import actuator_gain
 from lerobot_sim.envs.mujoco.library import mj
-from lerobot_sim.envs.mujoco.model_params import ModelParam
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_marker, add_puck
-from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
 from lerobot_sim.envs.mujoco.robots.catalogue import robot as find_robot
 from lerobot_sim.envs.mujoco.tabletop import Bench, make_bench, place_on_arc
+from lerobot_sim.envs.mujoco.tabletop_task import Outline, tabletop_task
 from lerobot_sim.envs.mujoco.world import World
 from lerobot_sim.envs.task_env import Arrays, TaskEnv
-from lerobot_sim.errors import unknown_name
-from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 PUCK, MARK = "puck", "mark"
 VERSION = 2
@@ -111,29 +108,20 @@ def _closed_ctrl(bench: Bench, qpos: NDArray[np.float64]) -> NDArray[np.float64]
     return ctrl
 
 
-def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], reward: str) -> EnvSpec:
-    names = (
+OUTLINE = Outline(
+    id="mujoco/push",
+    version=VERSION,
+    max_steps=200,
+    held=HELD,
+    about="Push the puck onto the mark.",
+    instruction="Push the puck onto the green mark.",
+    names=(
         *(f"puck.{axis}" for axis in "xyz"),
         *(f"fingers_to_puck.{axis}" for axis in "xyz"),
         *(f"puck_to_mark.{axis}" for axis in "xy"),
         *(f"fingers_from_puck.{part}" for part in ("along", "across")),
-    )
-    return EnvSpec(
-        id="mujoco/push",
-        version=VERSION,
-        fps=CONTROL_HZ,
-        max_steps=200,
-        observation={
-            STATE: bench.state_feature,
-            ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
-        },
-        action=control.action,
-        params={name: param.param for name, param in params.items()},
-        cameras=bench.cameras,
-        success_rule=f"hold({HELD})",
-        options={**bench.robot.options, "reward": reward, "controller": control.name},
-        about="Push the puck onto the mark.",
-    )
+    ),
+)
 
 
 def make(
@@ -159,11 +147,7 @@ def make(
 
 def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER, model_path: str = "") -> MujocoTask:
     """The task for a robot."""
-    if robot not in LAYOUTS:
-        raise unknown_name("robot for 'mujoco/push'", robot, LAYOUTS)
-    if reward not in ("dense", "sparse"):
-        raise unknown_name("reward of 'mujoco/push'", reward, ("dense", "sparse"))
-    layout = LAYOUTS[robot]
+    layout = OUTLINE.layout(robot, LAYOUTS)
 
     def build(spec: Any) -> Sequence[str]:
         add_marker(spec, MARK, layout.radius + 0.006, (0.13, 0.5, 0.3, 1), flat=True)
@@ -197,45 +181,41 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         x, y, _ = closed.middle.tolist()
         return bench.tip(world) + x * hand[:, :, 0] + y * hand[:, :, 1]
 
-    def observe(world: World, _memory: Batch, _params: Batch) -> Batch:
+    def observe(world: World, _memory: Batch) -> Array:
         xp = namespace(world.qpos)
         at = world.xpos[:, puck]
         offset, left = at - fingers(world), world.xpos[:, mark, :2] - at[:, :2]
         ahead = left / (_length(left)[:, None] + 1e-6)
         along = xp.sum(-offset[:, :2] * ahead, axis=1)
         across = offset[:, 0] * ahead[:, 1] - offset[:, 1] * ahead[:, 0]
-        around = xp.concat([at, offset, left, along[:, None], across[:, None]], axis=1)
-        return {STATE: bench.state(world), ENVIRONMENT_STATE: xp.astype(around, xp.float32)}
+        return xp.concat([at, offset, left, along[:, None], across[:, None]], axis=1)
 
-    def judge(world: World, _memory: Batch, _params: Batch) -> tuple[Array, Array, Batch]:
+    def judge(world: World, _memory: Batch) -> tuple[Array, Array, Batch]:
         xp = namespace(world.qpos)
         at = world.xpos[:, puck]
         left, away = _length(world.xpos[:, mark, :2] - at[:, :2]), _length(at - fingers(world))
         still = _length(world.qvel[:, speed][:, :3]) < SLOW
         flat = at[:, 2] < layout.half_height + FLAT
         success = (left < layout.near) & still & flat & (away > layout.radius + OFF)
-        if reward == "sparse":
-            value = xp.astype(success, xp.float32)
-        else:
-            near = xp.exp(-10 * away) * (1.0 - xp.astype(left < layout.near, xp.float64))
-            pushed = 0.5 * xp.exp(-10 * left) + 0.3 * xp.astype(success, xp.float64)
-            value = xp.astype(0.2 * near + pushed, xp.float32)
+        near = xp.exp(-10 * away) * (1.0 - xp.astype(left < layout.near, xp.float64))
+        pushed = 0.5 * xp.exp(-10 * left) + 0.3 * xp.astype(success, xp.float64)
+        value = 0.2 * near + pushed
         return value, success, {"distance": left, "fingers_distance": away}
 
     def describe(world: World, _memory: Batch, success: bool) -> str:
         left = np.linalg.norm(np.asarray(world.xpos)[0, mark, :2] - np.asarray(world.xpos)[0, puck, :2])
         return f"The puck is {left:.3f} m from the mark{', at rest, and the hand is off it' if success else ''}."
 
-    return MujocoTask(
-        spec=_spec(bench, control, params, reward),
-        model=bench.model,
-        instruction="Push the puck onto the green mark.",
-        controller=control,
+    return tabletop_task(
+        OUTLINE,
+        bench,
+        control,
+        params,
+        reward,
         draw=draw,
         observe=observe,
         judge=judge,
         describe=describe,
-        model_params=params,
         initial_ctrl=lambda qpos: _closed_ctrl(bench, qpos),
     )
 

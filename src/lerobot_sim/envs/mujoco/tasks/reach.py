@@ -7,7 +7,7 @@ not reaching it. The gripper stays open.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,19 +17,16 @@ from numpy.typing import NDArray
 from lerobot_sim import rng
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
-from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.controllers import make_controller
 from lerobot_sim.envs.mujoco.drive_params import actuator_gain
-from lerobot_sim.envs.mujoco.model_params import ModelParam
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_marker
-from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
 from lerobot_sim.envs.mujoco.robots.catalogue import robot as find_robot
 from lerobot_sim.envs.mujoco.scene_params import gravity
-from lerobot_sim.envs.mujoco.tabletop import Bench, make_bench, place_on_arc
+from lerobot_sim.envs.mujoco.tabletop import make_bench, place_on_arc
+from lerobot_sim.envs.mujoco.tabletop_task import Outline, tabletop_task
 from lerobot_sim.envs.mujoco.world import World
 from lerobot_sim.envs.task_env import Arrays, TaskEnv
-from lerobot_sim.errors import unknown_name
-from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 VERSION = 2
 TARGET = "target"
@@ -55,24 +52,15 @@ ROOMS = {
 }
 
 
-def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], reward: str) -> EnvSpec:
-    names = (*(f"target.{axis}" for axis in "xyz"), *(f"tip_to_target.{axis}" for axis in "xyz"))
-    return EnvSpec(
-        id="mujoco/reach",
-        version=VERSION,
-        fps=CONTROL_HZ,
-        max_steps=75,
-        observation={
-            STATE: bench.state_feature,
-            ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
-        },
-        action=control.action,
-        params={name: param.param for name, param in params.items()},
-        cameras=bench.cameras,
-        success_rule=f"hold({HELD})",
-        options={**bench.robot.options, "reward": reward, "controller": control.name},
-        about="Bring the tip of the hand to a point and hold it there.",
-    )
+OUTLINE = Outline(
+    id="mujoco/reach",
+    version=VERSION,
+    max_steps=75,
+    held=HELD,
+    about="Bring the tip of the hand to a point and hold it there.",
+    instruction="Move the hand to the red ball.",
+    names=(*(f"target.{axis}" for axis in "xyz"), *(f"tip_to_target.{axis}" for axis in "xyz")),
+)
 
 
 def make(
@@ -98,11 +86,7 @@ def make(
 
 def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER, model_path: str = "") -> MujocoTask:
     """The task for a robot."""
-    if robot not in ROOMS:
-        raise unknown_name("robot for 'mujoco/reach'", robot, ROOMS)
-    if reward not in ("dense", "sparse"):
-        raise unknown_name("reward of 'mujoco/reach'", reward, ("dense", "sparse"))
-    room = ROOMS[robot]
+    room = OUTLINE.layout(robot, ROOMS)
 
     def build(spec: Any) -> Sequence[str]:
         add_marker(spec, TARGET, room.ball, (0.85, 0.15, 0.15, 0.8))
@@ -124,33 +108,30 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         qpos[:, place[2]] = rng.uniform(seeds, "reach/height", attempt, low=low, high=high)
         return qpos, {}
 
-    def observe(world: World, _memory: Batch, _params: Batch) -> Batch:
+    def observe(world: World, _memory: Batch) -> Array:
         xp = namespace(world.qpos)
         at = world.xpos[:, target]
-        around = xp.concat([at, at - bench.tip(world)], axis=1)
-        return {STATE: bench.state(world), ENVIRONMENT_STATE: xp.astype(around, xp.float32)}
+        return xp.concat([at, at - bench.tip(world)], axis=1)
 
-    def judge(world: World, _memory: Batch, _params: Batch) -> tuple[Array, Array, Batch]:
+    def judge(world: World, _memory: Batch) -> tuple[Array, Array, Batch]:
         xp = namespace(world.qpos)
         offset = world.xpos[:, target] - bench.tip(world)
         away = xp.sqrt(xp.sum(offset * offset, axis=1))
         success = away < NEAR
-        value = xp.astype(success, xp.float32) if reward == "sparse" else xp.astype(xp.exp(-10 * away), xp.float32)
-        return value, success, {"distance": away}
+        return xp.exp(-10 * away), success, {"distance": away}
 
     def describe(world: World, _memory: Batch, success: bool) -> str:
         offset = np.asarray(world.xpos)[0, target] - np.asarray(bench.tip(world))[0]
         return f"The tip is {np.linalg.norm(offset):.3f} m from the target{', near enough' if success else ''}."
 
-    return MujocoTask(
-        spec=_spec(bench, control, params, reward),
-        model=bench.model,
-        instruction="Move the hand to the red ball.",
-        controller=control,
+    return tabletop_task(
+        OUTLINE,
+        bench,
+        control,
+        params,
+        reward,
         draw=draw,
         observe=observe,
         judge=judge,
         describe=describe,
-        model_params=params,
-        initial_ctrl=bench.ctrl,
     )

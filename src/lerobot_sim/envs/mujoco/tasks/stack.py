@@ -8,7 +8,7 @@ ten control steps on end (0.4 s). A cube that is held or pressed where it belong
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,18 +19,15 @@ from lerobot_sim import rng
 from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.env import Batch
 from lerobot_sim.envs.mujoco.contact_params import body_mass, friction
-from lerobot_sim.envs.mujoco.controllers import Controller, make_controller
+from lerobot_sim.envs.mujoco.controllers import make_controller
 from lerobot_sim.envs.mujoco.drive_params import actuator_gain
-from lerobot_sim.envs.mujoco.model_params import ModelParam
 from lerobot_sim.envs.mujoco.mujoco_task import MujocoTask, make_env
 from lerobot_sim.envs.mujoco.objects import add_box, add_touch
-from lerobot_sim.envs.mujoco.physics import CONTROL_HZ
 from lerobot_sim.envs.mujoco.robots.catalogue import robot as find_robot
 from lerobot_sim.envs.mujoco.tabletop import Bench, make_bench, yaw_of, yaw_quat
+from lerobot_sim.envs.mujoco.tabletop_task import Outline, tabletop_task
 from lerobot_sim.envs.mujoco.world import World
 from lerobot_sim.envs.task_env import Arrays, TaskEnv
-from lerobot_sim.errors import unknown_name
-from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, EnvSpec, Feature
 
 RED, GREEN = "red_cube", "green_cube"
 VERSION = 2
@@ -98,31 +95,27 @@ class _Cubes:
         return alone
 
 
-def _spec(bench: Bench, control: Controller, params: Mapping[str, ModelParam], reward: str) -> EnvSpec:
-    vectors = ("red_cube", "green_cube", "tip_to_red", "red_to_green_top")
-    names = (
-        *(f"{vector}.{axis}" for vector in vectors for axis in "xyz"),
+_VECTORS = ("red_cube", "green_cube", "tip_to_red", "red_to_green_top")
+
+OUTLINE = Outline(
+    id="mujoco/stack",
+    version=VERSION,
+    max_steps=150,
+    held=HELD,
+    about="Put the red cube on the green cube and leave it there.",
+    instruction="Put the red cube on the green cube.",
+    names=(
+        *(
+            f"{vector}.{axis}"
+            for vector in ("red_cube", "green_cube", "tip_to_red", "red_to_green_top")
+            for axis in "xyz"
+        ),
         "hand_to_red.sin4",
         "hand_to_red.cos4",
         "grasped",
         "stacked",
-    )
-    return EnvSpec(
-        id="mujoco/stack",
-        version=VERSION,
-        fps=CONTROL_HZ,
-        max_steps=150,
-        observation={
-            STATE: bench.state_feature,
-            ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
-        },
-        action=control.action,
-        params={name: param.param for name, param in params.items()},
-        cameras=bench.cameras,
-        success_rule=f"hold({HELD})",
-        options={**bench.robot.options, "reward": reward, "controller": control.name},
-        about="Put the red cube on the green cube and leave it there.",
-    )
+    ),
+)
 
 
 def make(
@@ -148,11 +141,7 @@ def make(
 
 def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLLER, model_path: str = "") -> MujocoTask:
     """The task for a robot."""
-    if robot not in LAYOUTS:
-        raise unknown_name("robot for 'mujoco/stack'", robot, LAYOUTS)
-    if reward not in ("dense", "sparse"):
-        raise unknown_name("reward of 'mujoco/stack'", reward, ("dense", "sparse"))
-    layout = LAYOUTS[robot]
+    layout = OUTLINE.layout(robot, LAYOUTS)
     edge = layout.half_edge
 
     def build(spec: Any) -> Sequence[str]:
@@ -163,7 +152,7 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
 
     bench = make_bench(find_robot(robot, model_path), build)
     control = make_controller(controller, bench.robot, bench.model)
-    pads = [pad for finger in bench.arm.fingers for pad in finger]
+    pads = bench.pads
     params = {
         "red_mass": body_mass(bench.model, RED, 0.02, 0.15),
         "pad_friction": friction(bench.model, pads, 0.5, 2.0),
@@ -179,27 +168,23 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
             qpos[:, place] = _pose(seeds, f"stack/{name}", attempt, layout, sign)
         return qpos, {}
 
-    def observe(world: World, _memory: Batch, _params: Batch) -> Batch:
+    def observe(world: World, _memory: Batch) -> Array:
         xp = namespace(world.qpos)
         at, tip = cubes.at(world, RED), bench.tip(world)
         turn = 4 * (yaw_of(world.xquat[:, bench.index.body(RED)]) - bench.hand_yaw(world))[:, None]
         flags = [xp.astype(flag, xp.float64)[:, None] for flag in (bench.grasped(world, RED), cubes.stacked(world))]
-        around = xp.concat(
+        return xp.concat(
             [at, cubes.at(world, GREEN), at - tip, cubes.to_top(world), xp.sin(turn), xp.cos(turn), *flags], axis=1
         )
-        return {STATE: bench.state(world), ENVIRONMENT_STATE: xp.astype(around, xp.float32)}
 
-    def judge(world: World, _memory: Batch, _params: Batch) -> tuple[Array, Array, Batch]:
+    def judge(world: World, _memory: Batch) -> tuple[Array, Array, Batch]:
         xp = namespace(world.qpos)
         reach = _length(cubes.at(world, RED) - bench.tip(world))
         left = _length(cubes.to_top(world))
         success = cubes.stacked(world) & cubes.left_alone(world) & (reach > layout.away)
-        if reward == "sparse":
-            value = xp.astype(success, xp.float32)
-        else:
-            near = xp.exp(-10 * reach) * (1.0 - xp.astype(cubes.stacked(world), xp.float64))
-            placed = xp.exp(-10 * left)
-            value = xp.astype(0.2 * near + 0.5 * placed + 0.3 * xp.astype(success, xp.float64), xp.float32)
+        near = xp.exp(-10 * reach) * (1.0 - xp.astype(cubes.stacked(world), xp.float64))
+        placed = xp.exp(-10 * left)
+        value = 0.2 * near + 0.5 * placed + 0.3 * xp.astype(success, xp.float64)
         return value, success, {"distance": left, "tip_distance": reach}
 
     def describe(world: World, _memory: Batch, success: bool) -> str:
@@ -208,17 +193,16 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         offset = np.asarray(cubes.to_top(world))[0]
         return f"The red cube is {np.linalg.norm(offset):.3f} m from its place on the green one."
 
-    return MujocoTask(
-        spec=_spec(bench, control, params, reward),
-        model=bench.model,
-        instruction="Put the red cube on the green cube.",
-        controller=control,
+    return tabletop_task(
+        OUTLINE,
+        bench,
+        control,
+        params,
+        reward,
         draw=draw,
         observe=observe,
         judge=judge,
         describe=describe,
-        model_params=params,
-        initial_ctrl=bench.ctrl,
     )
 
 
