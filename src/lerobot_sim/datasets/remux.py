@@ -24,6 +24,8 @@ from .files import make_folder, storage_error
 from .source import MEND, VIDEOS
 
 _ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1", "ffv1": "ffv1"}
+_FAILURES = (OSError, ValueError, LookupError, EOFError, RuntimeError)
+"""What PyAV's errors descend from."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class VideoJoiner:
                 packet.time_base = tick
                 packet.stream = out.streams.video[0]
                 out.mux(packet)
-        except (OSError, ValueError) as error:
+        except _FAILURES as error:
             raise _video_error(self._path, error) from error
         self._frames += len(packets)
         self._bytes += size
@@ -143,7 +145,7 @@ class VideoJoiner:
             self._out = av.open(str(self._path), "w", format="mp4", options={"movflags": "faststart"})
             stream: Any = self._out.add_stream_from_template(video.stream, opaque=True)
             stream.time_base = video.stream.time_base
-        except (OSError, ValueError) as error:
+        except _FAILURES as error:
             raise _video_error(self._path, error) from error
         self._signature = video.signature
         self._frames = self._bytes = 0
@@ -154,7 +156,7 @@ class VideoJoiner:
         if out is not None:
             try:
                 out.close()
-            except (OSError, ValueError) as error:
+            except _FAILURES as error:
                 raise _video_error(self._path, error) from error
 
     def _encode(self, video: _VideoFile, shown: list[int]) -> io.BytesIO:
@@ -169,16 +171,19 @@ class VideoJoiner:
                 f"that can be encoded anew ({', '.join(_ENCODERS)}). Keep all episodes of that file."
             )
         result, count = io.BytesIO(), 0
-        with av.open(result, "w", format="mp4") as out:
-            stream: Any = out.add_stream(name, rate=self._fps, options=_options(video.codec, self._encoding))
-            stream.width, stream.height, stream.pix_fmt = codec.width, codec.height, codec.pix_fmt
-            stream.codec_context.time_base = 1 / self._fps
-            for frame in video.frames(shown):
-                frame.pts, frame.time_base = count, 1 / self._fps
-                frame.pict_type = 0
-                out.mux(stream.encode(frame))
-                count += 1
-            out.mux(stream.encode(None))
+        try:
+            with av.open(result, "w", format="mp4") as out:
+                stream: Any = out.add_stream(name, rate=self._fps, options=_options(video.codec, self._encoding))
+                stream.width, stream.height, stream.pix_fmt = codec.width, codec.height, codec.pix_fmt
+                stream.codec_context.time_base = 1 / self._fps
+                for frame in video.frames(shown):
+                    frame.pts, frame.time_base = count, 1 / self._fps
+                    frame.pict_type = 0
+                    out.mux(stream.encode(frame))
+                    count += 1
+                out.mux(stream.encode(None))
+        except _FAILURES as error:
+            raise _video_error(video.path, error) from error
         if count != len(shown):
             raise StorageError(f"{video.path} is damaged: {count} of {len(shown)} frames can be decoded. {MEND}")
         result.seek(0)
@@ -196,7 +201,7 @@ class _VideoFile:
             self._container: Any = av.open(file)
             self.stream = self._container.streams.video[0]
             self._packets = [packet for packet in self._container.demux(self.stream) if packet.size]
-        except (OSError, ValueError, IndexError) as error:
+        except _FAILURES as error:
             raise _video_error(path, error) from error
         context = self.stream.codec_context
         self.codec = str(context.codec.canonical_name)
