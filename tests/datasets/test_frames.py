@@ -6,6 +6,8 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,11 +15,17 @@ import av
 import numpy as np
 import pytest
 
+from lerobot_sim import registry
 from lerobot_sim.datasets import video_decoder
 from lerobot_sim.datasets.ahead import read_ahead
+from lerobot_sim.datasets.codecs import VideoSettings
 from lerobot_sim.datasets.frames import FrameReader
 from lerobot_sim.datasets.video_decoder import VideoDecoder
+from lerobot_sim.datasets.writer import DatasetWriter
 from lerobot_sim.errors import InputError, StorageError, UnknownNameError
+from lerobot_sim.loop import rollout
+from lerobot_sim.policies.random import RandomPolicy
+from lerobot_sim.spec import Camera
 
 from .conftest import LeRobot
 
@@ -112,6 +120,51 @@ def test_windows_are_lerobots(recorded: Recorded, lerobot: LeRobot, tmp_path: Pa
             assert np.array_equal(found[name], np.stack(expected[name])), name
         with pytest.raises(InputError, match="multiples of 1/10 s"):
             reader.rows([0], windows={"action": [0.05]})
+
+
+@pytest.mark.parametrize("codec", ["h264", "ffv1", "png"])
+def test_our_own_videos_and_depth(codec: str, lerobot: LeRobot, tmp_path: Path) -> None:
+    root, top = tmp_path / "ours", WRIST
+    cameras = {"front": Camera(height=48, width=64), "wrist": Camera(height=48, width=64, kind="depth")}
+    with closing(registry.make("lift", 2)) as env, ExitStack() as stack:
+        video = VideoSettings(codec=codec)
+        writer = stack.enter_context(DatasetWriter(root, env.spec, cameras=cameras, video=video))
+        recorder = stack.enter_context(writer.recorder())
+        policy = Brief(env.spec)
+        for episode in rollout(env, policy, range(3), sinks=[recorder]):
+            writer.add(episode, recorder.take(episode))
+    with FrameReader(root) as reader:
+        rows = [0, 3, 4, 11, 8, 7]
+        assert len(reader) == 12
+        found = reader.rows(rows)
+        assert found[top].shape == (6, 48, 64, 1)
+        assert found[top].dtype == np.float32
+        file = tmp_path / "rows.npz"
+        lerobot.ask("save_rows", root=root, rows=rows, file=file)
+        with np.load(file, allow_pickle=False) as stored:
+            for number, row in enumerate(rows):
+                theirs = np.moveaxis(stored[f"{row}/{FRONT}"], 0, -1)
+                if theirs.dtype != np.uint8:
+                    theirs = np.rint(theirs * 255).astype(np.uint8)
+                assert np.array_equal(found[FRONT][number], theirs)
+                millimetres = np.moveaxis(stored[f"{row}/{top}"], 0, -1)
+                assert np.abs(found[top][number] * 1000 - millimetres).max() <= 0.501  # LeRobot rounds to mm
+                assert np.ptp(millimetres) > 100
+
+
+class Brief(RandomPolicy):
+    """Ends every episode with its fourth row."""
+
+    def reset(self, lanes, seeds) -> None:
+        super().reset(lanes, seeds)
+        self._left = {**getattr(self, "_left", {}), **{int(lane): 4 for lane in lanes}}
+
+    def act(self, observation, active):
+        ended = np.zeros(len(active), np.bool_)
+        for lane in np.flatnonzero(active):
+            self._left[int(lane)] -= 1
+            ended[lane] = self._left[int(lane)] == 0
+        return replace(super().act(observation, active), events={"terminate_episode": ended})
 
 
 def test_cache_keeps_to_its_limit_and_saves_decoding(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:

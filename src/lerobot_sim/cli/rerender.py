@@ -99,6 +99,7 @@ def rerender(options: RerenderOptions, console: Any) -> dict[str, Any]:
     from lerobot_sim import registry
     from lerobot_sim.datasets.origin import read_origin, remove_if_begun_otherwise
     from lerobot_sim.datasets.rerender import check_source, settings_of
+    from lerobot_sim.datasets.sidecar import recording_content
     from lerobot_sim.datasets.writer import DatasetWriter
 
     root = options.output_dir
@@ -112,7 +113,8 @@ def rerender(options: RerenderOptions, console: Any) -> dict[str, Any]:
         settings = settings_of(work, origin)
         pictures: dict[str, Any] = {"cameras": work.cameras, "video": work.video}
         if options.overwrite:
-            remove_if_begun_otherwise(root, env.spec, settings, **pictures)
+            recording = recording_content(work.cameras, work.video)
+            remove_if_begun_otherwise(root, env.spec, settings, recording)
         with DatasetWriter(root, env.spec, settings=settings, **pictures) as writer:
             before = writer.num_episodes
             _fill(writer, work, env, options.workers, console)
