@@ -16,7 +16,11 @@ from lerobot_sim.datasets import hub, hub_api, hub_pull
 from lerobot_sim.datasets.card import dataset_card
 from lerobot_sim.datasets.files import FolderLock
 from lerobot_sim.datasets.writer import DatasetWriter
+from lerobot_sim.envs.push_t import make
 from lerobot_sim.errors import InputError, StorageError
+from lerobot_sim.loop import rollout
+from lerobot_sim.policies.random import RandomPolicy
+from lerobot_sim.spec import Camera
 
 from .conftest import tree
 from .hub_server import TOKEN, Hub
@@ -35,6 +39,18 @@ def server(monkeypatch, tmp_path):
     with Hub() as running:
         yield running
         running.shutdown()
+
+
+@pytest.fixture
+def filmed(tmp_path, spec):
+    """Two episodes with a video."""
+    root, cameras = tmp_path / "filmed", {"front": Camera(height=16, width=24)}
+    settings = {"policy": "random", "seed": 0, "success_only": False}
+    with DatasetWriter(root, spec, cameras=cameras, settings=settings) as writer, writer.recorder() as recorder:
+        env = make(3)
+        for episode in rollout(env, RandomPolicy(env.spec), range(2), sinks=[recorder]):
+            writer.add(episode, recorder.take(episode))
+    return root
 
 
 def push(server, root, repo_id=NAME, **options):
@@ -330,13 +346,15 @@ import json, sys
 from lerobot.datasets.lerobot_dataset import LeRobotDataset
 dataset = LeRobotDataset(sys.argv[1])
 row = dataset[dataset.num_frames - 1]
-print(json.dumps([dataset.num_episodes, dataset.num_frames, row["action"].tolist(), row["task"], dataset.revision]))
+shape = list(row["observation.images.front"].shape)
+found = [dataset.num_episodes, dataset.num_frames, row["action"].tolist(), row["task"], dataset.revision, shape]
+print(json.dumps(found))
 """
 
 
 @pytest.mark.slow
-def test_lerobot_loads_what_was_pushed(server, saved, episodes, tmp_path):
-    pushed = push(server, saved)
+def test_lerobot_loads_what_was_pushed(server, filmed, episodes, tmp_path):
+    pushed = push(server, filmed)
     assert pushed.tag == "v3.0"
     variables = {key: value for key, value in os.environ.items() if "OFFLINE" not in key and key != "HF_TOKEN"}
     variables |= {"HF_ENDPOINT": server.address, "HF_HOME": str(tmp_path / "home"), "HF_HUB_DISABLE_XET": "1"}
@@ -345,10 +363,11 @@ def test_lerobot_loads_what_was_pushed(server, saved, episodes, tmp_path):
         [sys.executable, "-c", LOADER, NAME], env=variables, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0, f"{time.monotonic() - began:.0f} s\n{done.stderr[-3000:]}"
-    count, frames, action, task, revision = json.loads(done.stdout.splitlines()[-1])
-    assert (count, frames, revision) == (3, sum(map(len, episodes[:3])), "v3.0")
-    assert action == episodes[2].action[-1].tolist()
-    assert task == episodes[2].instruction
+    count, frames, action, task, revision, shape = json.loads(done.stdout.splitlines()[-1])
+    assert (count, frames, revision) == (2, sum(map(len, episodes[:2])), "v3.0")
+    assert action == episodes[1].action[-1].tolist()
+    assert task == episodes[1].instruction
+    assert shape == [3, 16, 24]
 
 
 def test_a_pulled_dataset_can_be_pushed_again_and_gone_on_with(server, saved, spec, episodes, tmp_path):
@@ -365,3 +384,14 @@ def test_a_pulled_dataset_can_be_pushed_again_and_gone_on_with(server, saved, sp
     assert without(tree(saved), hub_api.PULLED) == without(tree(root), hub_api.PULLED, "README.md") | {
         "README.md": server.files("someone/more")["README.md"]
     }
+
+
+def test_videos_travel_too_and_their_absence_is_noticed(server, filmed, tmp_path):
+    push(server, filmed)
+    pull(server, tmp_path / "pulled")
+    assert without(tree(tmp_path / "pulled"), hub_api.PULLED, "README.md") == tree(filmed)
+    assert "--cameras front --image-size 16x24" in dataset_card(filmed, NAME)
+    files = {name: content for name, content in server.files(NAME).items() if not name.endswith(".mp4")}
+    server.repositories[NAME].commit("main", files)
+    with pytest.raises(StorageError, match="no video"):
+        pull(server, tmp_path / "blind", revision="main")

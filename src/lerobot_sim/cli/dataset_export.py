@@ -13,8 +13,8 @@ from .options import read
 
 ABOUT = """Write a LeRobotDataset v3, ours or another's, in a format that other tools read.
 
-hdf5    one file in robomimic's layout: data/demo_0/{actions,obs,next_obs,rewards,dones,states}
-numpy   a folder with one .npz an episode and dataset.json; np.load(..., allow_pickle=False)
+  hdf5    one file in robomimic's layout: data/demo_0/{actions,obs,next_obs,rewards,dones,states}
+  numpy   a folder with one .npz an episode and dataset.json; np.load(..., allow_pickle=False)
 
 Pictures are decoded. `lerobot-sim dataset import` gives the same dataset again.
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 ABOUT = """Make a LeRobotDataset v3 of a file that another tool wrote, or that `dataset export` did.
 
-hdf5    robomimic's and LIBERO's demonstrations, and others of that layout; our own exports
-numpy   our own exports: a folder with dataset.json
+  hdf5    robomimic's and LIBERO's demonstrations, and others of that layout; our own exports
+  numpy   our own exports: a folder with dataset.json
 
 Names become LeRobot's: LIBERO's agentview_rgb is observation.images.image and its hand's and
 gripper's states are observation.state; robomimic's object is observation.environment_state.

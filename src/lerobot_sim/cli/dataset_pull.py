@@ -68,8 +68,8 @@ def pull(options: PullOptions, console: Any) -> dict[str, Any]:
         hub_pull.check_readable(root)
         fetched = False
     else:
-        with console.progress("Pulling", round(snapshot.size / 1e6, 1), "MB") as show:
-            fetched = hub_pull.pull(snapshot, root, show=lambda done: show(round(done / 1e6, 1)))
+        with console.progress("Pulling", round(snapshot.size / 1e3), "kB") as show:
+            fetched = hub_pull.pull(snapshot, root, show=lambda done: show(round(done / 1e3)))
     info = read_info(root)
     how = "" if fetched else " It was there already."
     console.say(

@@ -71,7 +71,7 @@ def push(options: PushOptions, console: Any) -> dict[str, Any]:
     size = sum(path.stat().st_size for path in hub.files_of(options.path).values())
     interval = _interval(options.path)
     card = dataset_card(options.path, options.repo_id, license_id=options.license, success_interval=interval)
-    with console.progress("Pushing", round(size / 1e6, 1), "MB") as show:
+    with console.progress("Pushing", round(size / 1e3), "kB") as show:
         pushed = hub.push(
             options.path,
             options.repo_id,
@@ -79,7 +79,7 @@ def push(options: PushOptions, console: Any) -> dict[str, Any]:
             branch=options.branch,
             private=options.private or None,
             tag=options.tag,
-            show=lambda done: show(round(done / 1e6, 1)),
+            show=lambda done: show(round(done / 1e3)),
         )
     how = "" if pushed.changed else " It was there already."
     console.say(f"{pushed.url}: {pushed.files} files, {pushed.size / 1e6:.1f} MB, commit {pushed.commit}.{how}")

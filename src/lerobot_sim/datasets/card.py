@@ -102,7 +102,7 @@ def _facts(
             rows.append(("policy", f"`{settings['policy']}`"))
         if records:
             rows.append(("seeds", _seeds(records)))
-            rows.append(("successes", _successes(records, environment["success_rule"], interval)))
+            rows.append(("successes", _successes(records, environment["success_rule"], interval, settings)))
             ends = {name: sum(r.end.name == name for r in records) for name in sorted({r.end.name for r in records})}
             rows.append(("ends", ", ".join(f"{count} {name}" for name, count in ends.items())))
         versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
@@ -127,13 +127,13 @@ def is_complete(records: Sequence[EpisodeRecord]) -> bool:
     return [record.index for record in records] == list(range(records[0].index, records[0].index + len(records)))
 
 
-def _successes(records: Sequence[EpisodeRecord], rule: str, interval: tuple[float, float] | None) -> str:
+def _successes(records: Sequence[EpisodeRecord], rule: str, interval: tuple[float, float] | None, settings: Any) -> str:
     if rule == "none":
         return "not defined in this environment"
     count = sum(bool(record.success) for record in records)
     text = f"{count} of {len(records)} (rule `{rule}`)"
-    if not is_complete(records):
-        return f"{text}; some seeds were left out, so this is not the policy's success rate"
+    if settings.get("success_only") or not is_complete(records):
+        return f"{text}; failures or other seeds were left out, so this is not the policy's success rate"
     if interval is None:
         return text
     low, high = interval
@@ -172,25 +172,47 @@ def _loading(repo_id: str) -> str:
 
 def _again(run: Any, records: Sequence[EpisodeRecord]) -> str:
     """How the same episodes are made again, as far as the settings say it."""
-    environment, settings = run["environment"], run["settings"]
     lines = ["## Making it again", ""]
-    policy = settings.get("policy")
-    if isinstance(policy, str) and "seed" in settings and ":" not in policy:
-        count = records[-1].index + 1 if records else 1
-        words = ["lerobot-sim", "collect", environment["id"], "--policy", policy, "--seed", str(settings["seed"])]
-        words += ["--episodes", str(count)]
-        if "robot" in environment.get("options", {}):
-            words += ["--robot", str(environment["options"]["robot"])]
-        lines += ["```bash", shlex.join(words), "```", ""]
+    command = _command(run, records)
+    if command:
+        lines += ["```bash", command, "```", ""]
     lines += [
         "Each episode's seed, Params, end and final observation are in `sim/episodes.jsonl`, and the environment's",
         "whole specification and the settings in `sim/run.json`:",
         "",
         "```json",
-        json.dumps(settings, indent=2, ensure_ascii=False),
+        json.dumps({key: run[key] for key in ("settings", "recording") if run.get(key)}, indent=2, ensure_ascii=False),
         "```",
     ]
     return "\n".join(lines)
+
+
+def _command(run: Any, records: Sequence[EpisodeRecord]) -> str | None:
+    """The `collect` that makes the same episodes; None where the policy is not one that is named alone."""
+    environment, settings = run["environment"], run["settings"]
+    recording: dict[str, Any] = run.get("recording") or {}
+    policy = settings.get("policy")
+    if not isinstance(policy, str) or ":" in policy or "seed" not in settings or not records:
+        return None
+    success_only = bool(settings.get("success_only"))
+    count = len(records) if success_only else records[-1].index + 1
+    words = ["lerobot-sim", "collect", environment["id"], "--policy", policy, "--seed", settings["seed"]]
+    words += ["--episodes", count]
+    words += ["--success-only"] if success_only else []
+    words += ["--stop-at-success"] if settings.get("stop_at_success") else []
+    if settings.get("episode_length"):
+        words += ["--episode-length", settings["episode_length"]]
+    if "robot" in environment.get("options", {}):
+        words += ["--robot", environment["options"]["robot"]]
+    cameras: dict[str, Any] = recording.get("cameras") or {}
+    if cameras:
+        for kind, option in (("rgb", "--cameras"), ("depth", "--depth")):
+            chosen = [name for name, camera in cameras.items() if camera["kind"] == kind]
+            words += [option, *chosen] if chosen else []
+        first, video = next(iter(cameras.values())), recording["video"]
+        words += ["--image-size", f"{first['height']}x{first['width']}", "--look", first["look"]]
+        words += ["--codec", video["codec"], "--gop", video["gop"]]
+    return shlex.join(map(str, words))
 
 
 def _cell(text: str) -> str:

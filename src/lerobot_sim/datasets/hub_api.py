@@ -120,6 +120,8 @@ def _refusal(hub: str, repo_id: str, error: Any) -> str:
         return f"{hub} refuses: this token may not do that with {repo_id}.{said} Use one with write access."
     if status in (409, 412):
         return f"{repo_id} was changed meanwhile.{said} Run the same command again."
+    if status == 404:
+        return f"{hub} does not know what it was asked: is it a hub?{said} Check HF_ENDPOINT."
     return f"{hub} answered {status}.{said} Run the same command again later."
 
 
