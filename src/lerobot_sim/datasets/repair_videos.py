@@ -45,7 +45,7 @@ def _cut(path: Path, stop_s: float) -> int:
         av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as target,
     ):
         stream: Any = source.streams.video[0]
-        copy: Any = target.add_stream_from_template(stream)
+        copy: Any = target.add_stream_from_template(stream, opaque=True)
         for packet in source.demux(stream):
             if packet.pts is None or packet.is_corrupt:
                 break
