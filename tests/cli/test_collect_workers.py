@@ -19,6 +19,22 @@ from lerobot_sim.errors import SimError
 COLLECT = [sys.executable, "-m", "lerobot_sim", "collect"]
 
 
+def arguments(root: Path, words: str) -> list[str]:
+    return [*COLLECT, *words.split(), "--output-dir", str(root)]
+
+
+def started(root: Path, words: str) -> subprocess.Popen[str]:
+    """A collection in a process of its own."""
+    return subprocess.Popen(arguments(root, words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for(root: Path, pattern: str) -> None:
+    until = time.monotonic() + 60
+    while not any(root.glob(pattern)):
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 def recipe(**changed) -> Recipe:
     return Recipe(
         **{"task": "numpy/reach", "robot": "<usual>", "policy": "random", "num_envs": 2, **changed}, first_seed=0
@@ -31,8 +47,8 @@ def files(root: Path) -> dict[str, bytes]:
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
 
-def children(pid: int) -> list[int]:
-    """Processes that a process has started, but multiprocessing's own tracker."""
+def children(pid: int, named: str = "spawn_main") -> list[int]:
+    """Processes that a process has started; by default its workers."""
     found = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
@@ -40,7 +56,7 @@ def children(pid: int) -> list[int]:
             command = (path / "cmdline").read_text()
         except (OSError, IndexError):
             continue
-        if parent == pid and "spawn_main" in command:
+        if parent == pid and named in command:
             found.append(int(path.name))
     return found
 
@@ -102,28 +118,8 @@ def test_adding_to_a_dataset_gives_the_same_as_making_it_at_once(command, tmp_pa
 @linux
 def test_a_killed_worker_is_replaced_and_the_dataset_is_the_same(command, tmp_path):
     command("collect", "push-t", "--episodes", "40", "--num-envs", "2", "--output-dir", tmp_path / "whole")
-    process = subprocess.Popen(
-        [
-            *COLLECT,
-            "push-t",
-            "--episodes",
-            "40",
-            "--num-envs",
-            "2",
-            "--workers",
-            "2",
-            "--output-dir",
-            str(tmp_path / "killed"),
-            "--json",
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    info = tmp_path / "killed/meta/info.json"
-    until = time.monotonic() + 60
-    while not info.exists() and time.monotonic() < until:
-        time.sleep(0.01)
+    process = started(tmp_path / "killed", "push-t --episodes 40 --num-envs 2 --workers 2 --json")
+    wait_for(tmp_path / "killed", "meta/info.json")
     killed = children(process.pid)
     assert len(killed) == 2
     os.kill(killed[0], signal.SIGKILL)
@@ -133,6 +129,21 @@ def test_a_killed_worker_is_replaced_and_the_dataset_is_the_same(command, tmp_pa
     assert json.loads(out)["worker_deaths"] == 1
     assert files(tmp_path / "killed") == files(tmp_path / "whole")
     assert all_gone(killed)
+
+
+@linux
+def test_videos_are_the_same_whatever_lanes_and_workers_and_deaths(command, tmp_path):
+    words = "numpy/reach --episodes 4 --episode-length 8 --image-size 16x32 --cameras front"
+    assert command("collect", *words.split(), "--output-dir", tmp_path / "one").code == 0
+    process = started(tmp_path / "two", f"{words} --workers 2 --num-envs 1 --json")
+    wait_for(tmp_path / "two", "sim/recording/worker-*/*")
+    for pid in children(process.pid):
+        os.kill(pid, signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert "signal 9" in err
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    assert len(list((tmp_path / "two/videos").rglob("*.mp4"))) == 4
 
 
 def test_both_workers_killed_at_once(tmp_path):
@@ -154,20 +165,7 @@ def test_both_workers_killed_at_once(tmp_path):
 
 def test_a_worker_that_always_dies_is_given_up(tmp_path, plug_in):
     said = subprocess.run(
-        [
-            *COLLECT,
-            "numpy/reach",
-            "--policy",
-            "breaks",
-            "--episodes",
-            "12",
-            "--workers",
-            "2",
-            "--num-envs",
-            "1",
-            "--output-dir",
-            str(tmp_path / "d"),
-        ],
+        arguments(tmp_path / "d", "numpy/reach --policy breaks --episodes 12 --workers 2 --num-envs 1"),
         capture_output=True,
         text=True,
         env={**plug_in, "BREAK_BY": "SIGKILL"},
@@ -184,20 +182,7 @@ def test_a_worker_that_always_dies_is_given_up(tmp_path, plug_in):
 )
 def test_an_exception_keeps_what_was_finished_and_fails(tmp_path, plug_in, workers, task, policy, words):
     said = subprocess.run(
-        [
-            *COLLECT,
-            task,
-            "--policy",
-            policy,
-            "--episodes",
-            "12",
-            "--workers",
-            workers,
-            "--num-envs",
-            "2",
-            "--output-dir",
-            str(tmp_path / "d"),
-        ],
+        arguments(tmp_path / "d", f"{task} --policy {policy} --episodes 12 --workers {workers} --num-envs 2"),
         capture_output=True,
         text=True,
         env=plug_in,
@@ -220,36 +205,20 @@ def test_where_a_worker_raised_is_told(tmp_path):
 
 @linux
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_no_process_outlives_its_parent(tmp_path, how):
-    process = subprocess.Popen(
-        [
-            *COLLECT,
-            "push-t",
-            "--episodes",
-            "5000",
-            "--num-envs",
-            "2",
-            "--workers",
-            "2",
-            "--output-dir",
-            str(tmp_path / "d"),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    info = tmp_path / "d/meta/info.json"
-    until = time.monotonic() + 60
-    while not info.exists() and time.monotonic() < until:
-        time.sleep(0.01)
-    pids = children(process.pid)
-    assert len(pids) == 2
+@pytest.mark.parametrize("words", ["push-t", "mujoco/reach --cameras front --image-size 32 --look draft"])
+def test_no_process_and_no_memory_outlives_the_parent(tmp_path, how, words):
+    shared = set(Path("/dev/shm").glob("*"))
+    process = started(tmp_path / "d", f"{words} --episodes 5000 --num-envs 2 --workers 2")
+    wait_for(tmp_path / "d", "meta/info.json")
+    workers = children(process.pid)
+    assert len(workers) == 2
+    pids = [*workers, *(pid for worker in workers for pid in children(worker, ""))]
     process.send_signal(how)
     _, err = process.communicate(timeout=60)
     assert process.returncode == (-how if how == signal.SIGKILL else 130), err
     assert "Traceback" not in err
     assert all_gone(pids)
-    kept = json.loads(info.read_text())["total_episodes"]
+    assert set(Path("/dev/shm").glob("*")) <= shared
+    kept = json.loads((tmp_path / "d/meta/info.json").read_text())["total_episodes"]
     assert 1 <= kept < 5000
-    records = read_records(tmp_path / "d")
-    assert [record.seed for record in records] == list(range(kept))
+    assert [record.seed for record in read_records(tmp_path / "d")] == list(range(kept))
