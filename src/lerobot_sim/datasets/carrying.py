@@ -10,7 +10,7 @@ from pathlib import Path
 from . import sidecar
 from .files import make_folder, storage_error, write_whole
 from .picks import Pick
-from .source import STATES
+from .states import path_of
 
 _OWN = ("data", "videos", "images", "meta/episodes", "meta/info.json", "meta/stats.json", "meta/tasks.parquet")
 
@@ -27,9 +27,9 @@ def carry(folder: Path, picks: Sequence[Pick], notes: list[str]) -> None:
         notes.append("Not all sources are of lerobot-sim: seeds, Params and states of the episodes were left out.")
         return
     for number, pick in enumerate(picks):
-        states = pick.source.root / STATES.format(pick.episode)
+        states = path_of(pick.source.root, pick.episode)
         if states.exists():
-            _copy(states, folder / STATES.format(number))
+            _copy(states, path_of(folder, number))
     runs = [source.run for source in sources]
     if runs[0] is None:
         return
@@ -40,6 +40,8 @@ def carry(folder: Path, picks: Sequence[Pick], notes: list[str]) -> None:
     if any(other is None or other["settings"] != run["settings"] for other in runs):
         run["settings"] = {"merged": [other["settings"] for other in runs if other]}
         notes.append("The sources were recorded with several settings: collect does not go on with the result.")
+    elif any(other is None or other.get("recording") != run.get("recording") for other in runs):
+        notes.append("The sources' cameras were recorded in several ways: the first's is what collect goes on with.")
     write_whole(folder / sidecar.RUN, json.dumps(run, indent=2, ensure_ascii=False).encode(), sync=False)
 
 
@@ -55,7 +57,7 @@ def _copy_others(root: Path, folder: Path) -> None:
     """Files that are neither LeRobot's nor numbered by episode: a README, notes, further tables."""
     for path in root.rglob("*"):
         name = path.relative_to(root).as_posix()
-        own = any(name == known or name.startswith(f"{known}/") for known in (*_OWN, "sim/states"))
+        own = any(name == known or name.startswith(f"{known}/") for known in (*_OWN, "sim/states", "sim/recording"))
         known = name in (sidecar.RUN, sidecar.EPISODES, sidecar.LOCK) or name.endswith(".part")
         if path.is_file() and not own and not known:
             _copy(path, folder / name)

@@ -25,11 +25,11 @@ from lerobot_sim.errors import StorageError
 from . import layout
 from .carrying import carry
 from .files import write_whole
-from .layout import CHUNK_SIZE
+from .layout import CHUNK_SIZE, VIDEOS
 from .picks import Pick, TableFiles, fitting, groups
 from .remux import Placed, VideoJoiner
 from .rewritten_tables import entries_table, joined_statistics
-from .source import MEND, VIDEOS, rows_of
+from .source import MEND, rows_of
 from .tables import Table, tasks_file
 
 _MIB = 1 << 20

@@ -21,7 +21,8 @@ from typing import Any
 from lerobot_sim.errors import StorageError
 
 from .files import make_folder, storage_error
-from .source import MEND, VIDEOS
+from .layout import VIDEOS
+from .source import MEND
 
 _ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1", "ffv1": "ffv1"}
 _FAILURES = (OSError, ValueError, LookupError, EOFError, RuntimeError)

@@ -22,8 +22,6 @@ from .files import read_json
 from .tables import Table
 
 MEND = "Look with lerobot-sim dataset check, or restore it from a copy."
-VIDEOS = "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4"
-STATES = "sim/states/episode_{:06d}.npz"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,7 +81,7 @@ class Source:
 
     def video_path(self, key: str, episode: int) -> Path:
         """The file that an episode's frames lie in."""
-        return self._path("video_path", VIDEOS, f"videos/{key}", episode, video_key=key)
+        return self._path("video_path", layout.VIDEOS, f"videos/{key}", episode, video_key=key)
 
     def tasks_of(self, episode: int) -> list[str]:
         """An episode's instructions."""
