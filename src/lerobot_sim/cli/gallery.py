@@ -78,9 +78,11 @@ def _variants(only: dict[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
         usual = spec.options.get("robot")
         if not only:
             yield env_id, {}
+        if not usual:
+            continue
         robots = [name for name in ROBOTS if name != usual] if not only else [only.get("robot", usual)]
-        for robot in robots if usual else ():
-            keywords = {**only, "robot": robot}
+        for robot in robots:
+            keywords: dict[str, Any] = {**only, "robot": robot}
             try:
                 registry.make(env_id, **keywords).close()
             except UnknownNameError:

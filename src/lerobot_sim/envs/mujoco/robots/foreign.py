@@ -161,7 +161,9 @@ def _led(names: Sequence[str]) -> tuple[str, ...]:
 def _add(spec: Any, path: Path, base: tuple[tuple[float, ...], float], fittings: Sequence[_Fitting]) -> None:
     position, yaw = base
     frame = spec.worldbody.add_frame(pos=position, quat=turn((0, 0, 1), yaw))
-    spec.attach(load(path), prefix=PREFIX, frame=frame)
+    robot = load(path)
+    robot.option, robot.visual, robot.stat = spec.option, spec.visual, spec.stat  # the scene's, whatever it says
+    spec.attach(robot, prefix=PREFIX, frame=frame)
     for fitting in fittings:
         tip, camera = fitting.tip, fitting.camera
         spec.body(PREFIX + tip.body).add_site(

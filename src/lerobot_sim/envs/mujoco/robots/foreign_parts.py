@@ -188,7 +188,7 @@ def _check_servo(model: Any, name: str) -> None:
 def _tip(layout: ArmLayout, model: Any, hand: Hand) -> Tip:
     if layout.tip_site:
         index = names_of(model, "site").index(layout.tip_site)
-        body = names_of(model, "body")[model.site_bodyid[index]]
+        body = names_of(model, "body")[int(model.site_bodyid[index])]
         return Tip(body, np.array(model.site_pos[index]), np.array(model.site_quat[index]))
     assert layout.tip_body
     pos = hand.pos if layout.tip_position is None else np.array(layout.tip_position, np.float64)
@@ -207,7 +207,7 @@ def _camera(layout: ArmLayout, model: Any, hand: Hand, tip: Tip) -> Camera:
         pos = tip.pos + rotate(tip.quat, hand.camera_pos)
         return Camera(tip.body, pos, multiply(tip.quat, hand.camera_quat), hand.fovy)
     index = names_of(model, "camera").index(layout.wrist_camera)
-    body = names_of(model, "body")[model.cam_bodyid[index]]
+    body = names_of(model, "body")[int(model.cam_bodyid[index])]
     return Camera(body, np.array(model.cam_pos[index]), np.array(model.cam_quat[index]), float(model.cam_fovy[index]))
 
 
