@@ -58,7 +58,7 @@ class Hub(ThreadingHTTPServer):
         """Status with which everything is answered."""
         self.extra_tree: list[dict[str, object]] = []
         self.lock = threading.Lock()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
     def address(self) -> str:
@@ -74,6 +74,7 @@ class Hub(ThreadingHTTPServer):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer is one packet
     server: Hub
 
     def log_message(self, *_: object) -> None:

@@ -395,3 +395,20 @@ def test_videos_travel_too_and_their_absence_is_noticed(server, filmed, tmp_path
     server.repositories[NAME].commit("main", files)
     with pytest.raises(StorageError, match="no video"):
         pull(server, tmp_path / "blind", revision="main")
+
+
+def test_a_dataset_of_others_travels_too(server, saved, tmp_path):
+    shutil.rmtree(saved / "sim")
+    push(server, saved)
+    assert b"Making it again" not in server.files(NAME)["README.md"]
+    pull(server, tmp_path / "deep" / "down" / "pulled")
+    came = without(tree(tmp_path / "deep" / "down" / "pulled"), hub_api.PULLED, "README.md")
+    assert came == tree(saved)
+    assert not (saved / "sim").exists()
+
+
+def test_the_success_rate_of_successes_only_is_not_told(tmp_path, spec, episodes):
+    with DatasetWriter(tmp_path / "some", spec, settings={"policy": "expert", "success_only": True}) as writer:
+        writer.add(episodes[0])
+    card = dataset_card(tmp_path / "some", NAME, success_interval=(0.1, 0.7))
+    assert "95%" not in card

@@ -56,9 +56,10 @@ def check_repo_id(repo_id: str) -> None:
 def client(endpoint: str | None) -> HfApi:
     """The library's client; it takes the token from its usual places."""
     from huggingface_hub import HfApi
-    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils import disable_progress_bars, logging
 
     disable_progress_bars()  # commands show their own
+    logging.set_verbosity_error()  # what matters is raised
     return HfApi(endpoint=endpoint, library_name="lerobot-sim")
 
 

@@ -21,6 +21,7 @@ from .files import read_json, write_whole
 from .hub_api import CARD, FOLDERS, KIND, PULLED, HubError, Show, check_repo_id, client, download, explained, listing
 from .layout import read_info
 from .reader import read_columns, read_episodes
+from .swap import sync_tree
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -111,6 +112,7 @@ def pull(snapshot: Snapshot, root: Path | str, *, show: Show = lambda _: None, e
     shutil.rmtree(parts / ".cache", ignore_errors=True)
     record = {"repo_id": snapshot.repo_id, "revision": snapshot.revision, "commit": snapshot.commit}
     write_whole(parts / PULLED, json.dumps(record, indent=2).encode(), sync=True)
+    sync_tree(parts)
     if folder.exists():
         folder.rmdir()  # it is empty
     parts.rename(folder)
