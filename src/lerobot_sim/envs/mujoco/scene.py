@@ -32,7 +32,7 @@ def scene_with(robot: Robot) -> Any:
     if len(robot.arms) == 1:
         spec = new_scene(focus=(0.46 * reach, 0.0, 0.25 * reach), span=1.05 * reach + 0.2)
     else:  # they face each other
-        spec = new_scene(focus=(0.0, 0.0, 0.12), span=1.2, azimuth=-90.0)
+        spec = new_scene(focus=(0.0, 0.0, 0.12), span=1.2, azimuth=-62.0, elevation=36.0)
     robot.add(spec)
     return spec
 
