@@ -69,7 +69,12 @@ def test_what_is_there_is_not_overwritten(saved, tmp_path):
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
     with pytest.raises(StorageError, match="something else"):
         export(saved, tmp_path / "mine", overwrite=True)
+    with pytest.raises(StorageError, match="something else"):
+        bring_back(output, tmp_path / "mine", overwrite=True)
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "precious"
+    before = tree(saved)
+    bring_back(output, saved, overwrite=True)
+    assert tree(saved) == before
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from .codecs import VideoSettings
 from .encoding import Stream
 from .files import PART, read_json
 from .frames import FrameReader
-from .layout import INDEX_COLUMNS, NEXT_DONE, NEXT_REWARD, NEXT_SUCCESS, read_info
+from .layout import INDEX_COLUMNS, INFO, NEXT_DONE, NEXT_REWARD, NEXT_SUCCESS, read_info
 from .pictures import picture_features
 from .recorder import Recording
 from .swap import new_beside
@@ -235,6 +235,8 @@ def write_dataset(
     """
     cameras = {key.removeprefix(IMAGES): _camera(key, header.features[key]) for key in header.cameras}
     folder = Path(root)
+    if overwrite and folder.is_dir() and any(folder.iterdir()) and not (folder / INFO).exists():
+        raise StorageError(f"{folder} holds something else than a dataset; it is not replaced. Give another folder.")
     folder.parent.mkdir(parents=True, exist_ok=True)
     robot = header.robot_type if header.robot_type is not None else spec.id
     with new_beside(folder, replace=overwrite) as new:
