@@ -6,7 +6,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 BIN := .venv/bin
 DEMO := outputs/demo
 
-.PHONY: demo env test check format bench lock clean help
+.PHONY: demo env test test-faults check format bench lock clean help
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -18,6 +18,9 @@ env: .venv/.dev ## .venv with all that tests and benchmarks need
 
 test: .venv/.dev ## all tests
 	$(BIN)/python -m pytest -n auto
+
+test-faults: .venv/.dev ## the long version of the tests that kill a recording, several minutes
+	LEROBOT_SIM_FAULTS=long $(BIN)/python -m pytest tests/datasets/test_kill.py tests/datasets/test_full_disk.py
 
 check: .venv/.dev ## lint, format, types, floors, file sizes
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from lerobot_sim.datasets import resume, writer
 from lerobot_sim.envs.push_t import make
 from lerobot_sim.loop import rollout
 from lerobot_sim.policies.random import RandomPolicy
+from lerobot_sim.spec import Camera
 
 
 def record(request: dict[str, Any], report: int, spec: Any, episodes: list[Any]) -> None:
@@ -44,11 +46,29 @@ def record(request: dict[str, Any], report: int, spec: Any, episodes: list[Any])
 
     os.replace, writer.append_at = watched(os.replace), watched(writer.append_at)
     os.write(report, bytes([0]))
+    if request.get("cameras"):
+        record_pictures(request, report)
+    else:
+        record_columns(request, report, spec, episodes)
+    os.write(report, bytes([255, steps]))
+
+
+def record_pictures(request: dict[str, Any], report: int) -> None:
+    env = make(2)
+    cameras = {"front": Camera(height=32, width=48)}
+    with writer.DatasetWriter(request["root"], env.spec, cameras=cameras) as dataset, dataset.recorder() as recorder:
+        seeds = range(dataset.num_episodes, request["until"])
+        for episode in rollout(env, RandomPolicy(env.spec), seeds, sinks=[recorder]):
+            recording = replace(recorder.take(episode), index=episode.seed)
+            dataset.add(replace(episode, index=episode.seed), recording)
+            os.write(report, bytes([dataset.num_episodes]))
+
+
+def record_columns(request: dict[str, Any], report: int, spec: Any, episodes: list[Any]) -> None:
     with writer.DatasetWriter(request["root"], spec) as dataset:
         while dataset.num_episodes < request["until"]:
             dataset.add(episodes[dataset.num_episodes])
             os.write(report, bytes([dataset.num_episodes]))
-    os.write(report, bytes([255, steps]))
 
 
 def supervise(request: dict[str, Any], spec: Any, episodes: list[Any]) -> dict[str, Any]:

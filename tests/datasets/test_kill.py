@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
 from lerobot_sim.datasets.reader import read_columns, read_episodes, read_info, read_records
+from lerobot_sim.datasets.states import read_states
 from lerobot_sim.datasets.writer import DatasetWriter
 from lerobot_sim.env import Env
 from lerobot_sim.envs.push_t import make
@@ -91,11 +93,47 @@ def test_killed_between_each_two_steps_of_a_commit(
     _all_saved(lerobot, killed, digests)
 
 
+@pytest.mark.slow
+def test_killed_at_random_moments_while_recording_video(
+    record: Record, lerobot: LeRobot, digests: list[list[float]], tmp_path: Path
+) -> None:
+    """A hundred times with LEROBOT_SIM_FAULTS=long (`make test-faults`), ten times otherwise."""
+    reference = _whole(record, tmp_path / "reference", 6, cameras=True)
+    moments = random.Random(21)
+    killed: list[tuple[Path, int]] = []
+    for number in range(100 if os.environ.get("LEROBOT_SIM_FAULTS") == "long" else 10):
+        root = tmp_path / f"run{number}"
+        answer = record(root, 6, cameras=True, kill_after_s=moments.uniform(0.05, 1.5))
+        killed.append((_copy_and_resume(record, root, 6, reference, cameras=True), answer["saved"]))
+    assert len({saved for _, saved in killed}) > 2, "the kills did not spread"
+    _all_saved(lerobot, killed, digests)
+    _videos_are_whole(killed)
+
+
+@pytest.mark.slow
+def test_killed_between_each_two_steps_of_a_commit_of_video(
+    record: Record, lerobot: LeRobot, digests: list[list[float]], tmp_path: Path
+) -> None:
+    reference = _whole(record, tmp_path / "reference", 3, cameras=True)
+    steps = record(tmp_path / "counted", 2, cameras=True)["steps"]
+    assert steps == 1 + 8 + 7  # run.json; video, states, data, tasks, statistics, episodes, our line, info.json
+    killed: list[tuple[Path, int]] = []
+    for step in range(steps):
+        root = tmp_path / f"step{step}"
+        answer = record(root, 2, cameras=True, kill_at=step)
+        assert answer["killed"]
+        killed.append((_copy_and_resume(record, root, 3, reference, cameras=True), answer["saved"]))
+    assert {saved for _, saved in killed} == {0, 1}
+    _all_saved(lerobot, killed, digests)
+    _videos_are_whole(killed)
+
+
 def test_a_second_writer_is_refused_until_the_first_is_killed(tmp_path: Path, spec: EnvSpec) -> None:
     root = tmp_path / "data"
     code = (
         "import sys, time; from lerobot_sim.envs.push_t import make; "
-        "from lerobot_sim.datasets.writer import DatasetWriter; "
+        "from lerobot_sim.datasets.states import read_states
+from lerobot_sim.datasets.writer import DatasetWriter; "
         "w = DatasetWriter(sys.argv[1], make().spec); print('ready', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(root)], stdout=subprocess.PIPE, text=True) as first:
@@ -111,18 +149,18 @@ def test_a_second_writer_is_refused_until_the_first_is_killed(tmp_path: Path, sp
     DatasetWriter(root, spec).close()
 
 
-def _whole(record: Record, root: Path, until: int) -> dict[str, bytes]:
-    answer = record(root, until)
+def _whole(record: Record, root: Path, until: int, **what: Any) -> dict[str, bytes]:
+    answer = record(root, until, **what)
     assert (answer["saved"], answer["killed"]) == (until, False)
     return tree(root)
 
 
-def _copy_and_resume(record: Record, root: Path, until: int, reference: dict[str, bytes]) -> Path:
+def _copy_and_resume(record: Record, root: Path, until: int, reference: dict[str, bytes], **what: Any) -> Path:
     """A copy of what the kill left; the original is gone on with and must end as if nothing had happened."""
     copy = root.with_name(root.name + "_killed")
     if root.exists():
         shutil.copytree(root, copy)
-    assert not record(root, until)["killed"]
+    assert not record(root, until, **what)["killed"]
     found = tree(root)
     assert list(found) == list(reference)
     assert [name for name in reference if found[name] != reference[name]] == []
@@ -140,6 +178,16 @@ def _all_saved(lerobot: LeRobot, killed: list[tuple[Path, int]], digests: list[l
         assert found["episodes"] in (saved, saved + 1), root  # killed after info.json, before the report
         assert np.allclose(found["digests"], digests[: found["episodes"]], rtol=1e-12), root
         _we_read_the_same(root, digests)
+
+
+def _videos_are_whole(killed: list[tuple[Path, int]]) -> None:
+    """Every episode's video holds as many frames as it has rows, and all of them decode."""
+    for root, _ in killed:
+        for entry in read_episodes(root) if (root / "meta/info.json").exists() else []:
+            path = root / f"videos/observation.images.front/chunk-000/file-{entry.episode_index:03d}.mp4"
+            with av.open(str(path)) as container:
+                assert sum(1 for _ in container.decode(video=0)) == entry.stop - entry.start, path
+            assert len(read_states(root, entry.episode_index)["t"]) == entry.stop - entry.start + 1
 
 
 def _we_read_the_same(root: Path, digests: list[list[float]]) -> None:

@@ -23,7 +23,7 @@ from lerobot_sim.spec import IMAGES, Camera
 
 from .conftest import LeRobot, tree
 
-SMALL = {"front": Camera(height=32, width=48)}
+SMALL = {"front": Camera(height=64, width=80)}
 
 
 def record(root: Path, seeds: range, cameras: Mapping[str, Camera] = SMALL, lanes: int = 2, **keywords: Any) -> None:
@@ -43,7 +43,7 @@ def test_lerobot_loads_every_frame(tmp_path: Path, lerobot: LeRobot) -> None:
     record(root, range(3))
     found = lerobot.ask("load", root=root)
     assert found["episodes"] == 3
-    assert found["shapes"][IMAGES + "front"] == [3, 32, 48]
+    assert found["shapes"][IMAGES + "front"] == [3, 64, 80]
     assert found["frames"] == sum(entry.stop - entry.start for entry in read_episodes(root))
     for entry in read_episodes(root):
         path = root / f"videos/{IMAGES}front/chunk-000/file-{entry.episode_index:03d}.mp4"
@@ -123,7 +123,7 @@ def test_a_picture_of_another_size_is_refused(tmp_path: Path) -> None:
     with (
         DatasetWriter(tmp_path / "data", env.spec, cameras=SMALL) as writer,
         writer.recorder() as recorder,
-        pytest.raises(ArrayError, match=r"'front': expected uint8 \(32, 48, 3\), uint8 \(16, 48, 3\) came"),
+        pytest.raises(ArrayError, match=r"'front': expected uint8 \(64, 80, 3\), uint8 \(32, 80, 3\) came"),
     ):
         list(rollout(env, RandomPolicy(env.spec), range(1), sinks=[recorder]))
 

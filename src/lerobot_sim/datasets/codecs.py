@@ -25,6 +25,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lerobot_sim.errors import InputError, SimError, unknown_name
 from lerobot_sim.spec import Camera
@@ -36,6 +37,9 @@ DEPTH_CODES = 4095
 """The greatest code of a depth."""
 
 IMAGES_CODEC = "png"
+_X265_LEAST = 64
+"""x265 4.1 writes beyond its memory in small pictures, such as 32x48, and takes the process with it."""
+
 _X265 = "log-level=error:pools=1:frame-threads=1:bframes=0"
 
 
@@ -116,10 +120,10 @@ class VideoSettings:
         return {**vars(self), **filled}
 
 
-def options_of(settings: VideoSettings, kind: str) -> dict[str, str]:
+def options_of(settings: VideoSettings, camera: Camera) -> dict[str, str]:
     """What the encoder is told."""
     gop = {"g": str(settings.gop)}
-    if kind == "depth":
+    if camera.kind == "depth":
         return {**gop, "x265-params": f"lossless=1:{_X265}"}
     codec, filled = CODECS[settings.codec], settings.to_dict()
     options = dict(gop)
@@ -154,11 +158,11 @@ def open_stream(file: Any, settings: VideoSettings, camera: Camera, fps: float) 
     container = av.open(file, mode="w", format=codec.container)
     try:
         rate = Fraction(fps).limit_denominator(10_000)
-        stream: Any = container.add_stream(codec.library, rate=rate, options=options_of(settings, camera.kind))
+        stream: Any = container.add_stream(codec.library, rate=rate, options=options_of(settings, camera))
         stream.width, stream.height, stream.pix_fmt = camera.width, camera.height, codec.pix_fmt
         stream.codec_context.time_base = 1 / rate
         stream.codec_context.open()
-    except (av.FFmpegError, ValueError) as error:
+    except (av.error.FFmpegError, ValueError) as error:
         container.close()
         raise EncoderError(_refused(codec.library, settings.codec, error)) from error
     return container, stream
@@ -181,6 +185,12 @@ def check_cameras_can_be_stored(settings: VideoSettings, cameras: Mapping[str, C
             raise InputError(
                 f"Camera '{name}': {settings.codec} needs even sizes, {camera.height}x{camera.width} came. "
                 "Give even ones, or a codec without loss: ffv1, png."
+            )
+        hevc = CODECS[settings.codec].library == "libx265" or (camera.kind == "depth" and not settings.as_images)
+        if hevc and min(camera.height, camera.width) < _X265_LEAST:
+            raise InputError(
+                f"Camera '{name}': x265 needs {_X265_LEAST} pixels each way, {camera.height}x{camera.width} came. "
+                "Give a larger size, or another codec: h264, png."
             )
         if "/" in name:
             raise InputError(f"LeRobot allows no '/' in a camera's name, '{name}' came. Use '.' instead.")
@@ -205,14 +215,14 @@ def probe(settings: VideoSettings, camera: Camera, fps: float) -> dict[str, Any]
             container.mux(stream.encode(to_frame(image, settings, camera, number)))
         container.mux(stream.encode(None))
         container.close()
-    except (av.FFmpegError, ValueError) as error:
+    except (av.error.FFmpegError, ValueError) as error:
         raise EncoderError(_refused(settings.codec, settings.codec, error)) from error
     file.seek(0)
     with av.open(file) as reader:
         return _info(reader.streams.video[0], settings, camera)
 
 
-def to_frame(image: np.ndarray, settings: VideoSettings, camera: Camera, number: int) -> Any:
+def to_frame(image: NDArray[Any], settings: VideoSettings, camera: Camera, number: int) -> Any:
     """Picture `number` of a video as FFmpeg's frame; the array must stay as it is until it is encoded."""
     import av
 
@@ -227,14 +237,14 @@ def to_frame(image: np.ndarray, settings: VideoSettings, camera: Camera, number:
     return frame
 
 
-def depth_codes(depth: np.ndarray, settings: VideoSettings) -> np.ndarray:
+def depth_codes(depth: NDArray[Any], settings: VideoSettings) -> NDArray[np.uint16]:
     """Depths in m as uint16 codes from 0 to `DEPTH_CODES`."""
     low, high = np.log([settings.depth_min + DEPTH_SHIFT, settings.depth_max + DEPTH_SHIFT])
     clipped = np.clip(depth.astype(np.float32), settings.depth_min, settings.depth_max)
     return np.rint((np.log(clipped + np.float32(DEPTH_SHIFT)) - low) * (DEPTH_CODES / (high - low))).astype(np.uint16)
 
 
-def depth_of_codes(codes: np.ndarray, settings: VideoSettings) -> np.ndarray:
+def depth_of_codes(codes: NDArray[Any], settings: VideoSettings) -> NDArray[np.float32]:
     """The inverse of `depth_codes`: float32 m."""
     low, high = np.log([settings.depth_min + DEPTH_SHIFT, settings.depth_max + DEPTH_SHIFT])
     depth = np.exp(codes * ((high - low) / DEPTH_CODES) + low) - DEPTH_SHIFT

@@ -81,7 +81,7 @@ class Stream:
                 self._mux(to_frame(image, self._settings, self._camera, self._count))
             self._statistics.add(image)
             self._count += 1
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told to whoever takes the episode
             self._fail(error)
 
     def close(self) -> None:
@@ -89,7 +89,7 @@ class Stream:
         try:
             if self.error is None:
                 self._finish()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - told to whoever takes the episode
             self._fail(error)
         finally:
             self.done.set()
@@ -137,7 +137,7 @@ class Stream:
             self.error = error
         elif isinstance(error, OSError):
             self.error = storage_error(self._path, error)
-        elif isinstance(error, av.FFmpegError):
+        elif isinstance(error, av.error.FFmpegError):
             self.error = EncoderError(f"{self._settings.codec} failed at picture {self._count}: {error}.")
         else:
             self.error = error
@@ -193,9 +193,12 @@ def count_pictures(path: Path) -> int:
     """Pictures in a video file: the table of an MP4, or the packets of other containers."""
     import av
 
-    with av.open(str(path)) as container:
+    container: Any = av.open(str(path))
+    try:
         stream = container.streams.video[0]
         return stream.frames or sum(1 for packet in container.demux(stream) if packet.size)
+    finally:
+        container.close()
 
 
 def encode_png(image: NDArray[Any]) -> bytes:

@@ -7,6 +7,8 @@ histogram of its 4096 codes, and min, max and sums of the values themselves, in 
 the ceil(q n)-th smallest value, where LeRobot interpolates in a bin of 1/5000 of the range.
 """
 
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import math
@@ -27,7 +29,7 @@ def sampled(length: int) -> NDArray[np.int64]:
 
 
 def thinned(image: NDArray[np.generic]) -> NDArray[np.generic]:
-    """Every n-th row and column of a picture (h, w, c) whose longer side is 300 pixels or more, n so that 150 are left."""
+    """Every n-th row and column of a picture (h, w, c) of 300 or more; n so that about 150 are left."""
     height, width = image.shape[:2]
     if max(height, width) < 300:
         return image
@@ -50,7 +52,9 @@ class RgbStatistics:
     def result(self) -> ColumnStatistics:
         """Of the pictures that LeRobot would take; arrays (3, 1, 1), values from 0 to 1."""
         chosen = sampled(len(self._histograms))
-        counts = np.sum([self._histograms[number] for number in chosen], axis=0, dtype=np.int64)  # (3, 256)
+        counts: NDArray[np.int64] = np.sum(
+            np.asarray([self._histograms[number] for number in chosen]), axis=0, dtype=np.int64
+        )  # (3, 256)
         values = np.arange(256)
         total = counts.sum(axis=1)
         mean = counts @ values / total

@@ -124,7 +124,7 @@ class EpisodeRecorder:
         for name, batch in images.items():
             self._check(name, batch)
         lanes = np.flatnonzero(frames.active)
-        for row, lane in enumerate(lanes):
+        for row, lane in enumerate(map(int, lanes)):
             start = frames.starts[lane]
             assert start is not None  # an active lane has a start
             if frames.t[lane] == 0:
@@ -140,7 +140,7 @@ class EpisodeRecorder:
             if self.wants_states and frames.states is not None:
                 episode.states.append(lane_state(frames.states, row))
             if frames.end[lane] != End.RUNNING:
-                self._end(episode, frames, int(lane), start.index)
+                self._end(episode, frames, lane, start.index)
 
     def take(self, episode: Episode) -> Recording:
         """What belongs to an episode that has ended; waits until its last picture is encoded.

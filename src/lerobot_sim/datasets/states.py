@@ -6,6 +6,8 @@ and a third to a tenth of the plain arrays. In the file, `layout` holds JSON: {"
 {"dtype", "shape"}}, and array k of them lies under `array_<k>` as uint8 (bytes of a row, count).
 """
 
+# pyright: reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import io

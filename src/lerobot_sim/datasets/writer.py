@@ -126,8 +126,15 @@ class DatasetWriter:
             name: Of the folder for unfinished files; each recorder of a writer needs another.
         """
         folder = self._root / FOLDER / name
-        own = {"cameras": self._cameras, "video": self._video}
-        return EpisodeRecorder(folder, self._spec, **own, threads=threads, states=states, sync=self._sync)
+        return EpisodeRecorder(
+            folder,
+            self._spec,
+            cameras=self._cameras,
+            video=self._video,
+            threads=threads,
+            states=states,
+            sync=self._sync,
+        )
 
     def add(self, episode: Episode, recording: Recording | None = None, *, policy: str = "") -> EpisodeRecord:
         """Commits an episode; when it returns, the episode is safe.
