@@ -24,8 +24,9 @@ def arguments(root: Path, words: str) -> list[str]:
 
 
 def started(root: Path, words: str) -> subprocess.Popen[str]:
-    """A collection in a process of its own."""
-    return subprocess.Popen(arguments(root, words), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    """A collection in a process, and a process group, of its own."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(arguments(root, words), **pipes, text=True, start_new_session=True)
 
 
 def wait_for(root: Path, pattern: str) -> None:
@@ -213,7 +214,10 @@ def test_no_process_and_no_memory_outlives_the_parent(tmp_path, how, words):
     workers = children(process.pid)
     assert len(workers) == 2
     pids = [*workers, *(pid for worker in workers for pid in children(worker, ""))]
-    process.send_signal(how)
+    if how == signal.SIGINT:
+        os.killpg(process.pid, how)  # as Ctrl-C in a terminal does: the workers hear it, too
+    else:
+        process.send_signal(how)
     _, err = process.communicate(timeout=60)
     assert process.returncode == (-how if how == signal.SIGKILL else 130), err
     assert "Traceback" not in err

@@ -9,7 +9,8 @@ import pytest
 
 from lerobot_sim import registry
 from lerobot_sim.datasets.reader import read_records
-from lerobot_sim.datasets.replay import STATES, distance, replay
+from lerobot_sim.datasets.replay import replay
+from lerobot_sim.datasets.replay_compare import STATES, distance
 from lerobot_sim.datasets.states import encode_states, path_of, read_states
 from lerobot_sim.datasets.writer import DatasetWriter
 from lerobot_sim.env import End

@@ -77,6 +77,7 @@ def produce_in_processes(
     Raises:
         WorkerError: The environment or the policy raised, or a process died again and again.
     """
+    workers = min(workers, len(seeds))
     hands: list[_Hand] = []
     try:
         hands.extend(

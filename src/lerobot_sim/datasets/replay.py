@@ -20,34 +20,14 @@ from lerobot_sim.arrays import Array, like, to_numpy
 from lerobot_sim.env import Batch, End, Env, check_feature
 from lerobot_sim.episode import Episode
 from lerobot_sim.errors import InputError
-from lerobot_sim.loop import Frames, ParamSource, Sink, rollout
+from lerobot_sim.loop import ParamSource, Sink, rollout
 from lerobot_sim.policy import Decision
 from lerobot_sim.spec import ACTION, Camera, EnvSpec
 
 from .layout import NEXT_REWARD, NEXT_SUCCESS
 from .reader import EpisodeEntry, read_columns, read_episodes
+from .replay_compare import FINAL, STATES, Difference, StateSink, column_difference, distance
 from .sidecar import EpisodeRecord
-from .states import path_of, read_states
-
-STATES = "simulation states"
-FINAL = "final "
-
-
-@dataclass(frozen=True, kw_only=True)
-class Difference:
-    """Where two columns part.
-
-    Attributes:
-        what: The column, or `STATES` and the name within.
-        step: Index of the first row that differs; T stands for what the last action led to.
-        at_first: Greatest absolute difference in that row; infinite where one is not finite or is missing.
-        at_worst: Greatest absolute difference in any row.
-    """
-
-    what: str
-    step: int
-    at_first: float
-    at_worst: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,7 +133,7 @@ def replay(
         policy = ReplayPolicy({seed: part[ACTION] for seed, part in zip(seeds[begin:stop], parts, strict=True)})
         own = [records[entry.episode_index] for entry in chosen] if records else None
         params = _params(env.spec, own) if own else None
-        watch = _StateSink(root, chosen) if own else None
+        watch = StateSink(root, chosen) if own else None
         run = rollout(env, policy, seeds[begin:stop], params=params, sinks=[watch, *sinks] if watch else sinks)
         with closing(run) as episodes:
             for at, episode in enumerate(episodes):
@@ -192,75 +172,13 @@ def _params(spec: EnvSpec, records: Sequence[EpisodeRecord]) -> ParamSource | No
     return source
 
 
-class _StateSink:
-    """Compares the simulation's states with the stored ones, as they come."""
-
-    cameras: Mapping[str, Camera] = {}
-
-    def __init__(self, root: Path, entries: Sequence[EpisodeEntry]) -> None:
-        self._root, self._entries = root, entries
-        self.stored = [path_of(root, entry.episode_index).exists() for entry in entries]
-        self.wants_states = any(self.stored)
-        self._states: dict[int, dict[str, NDArray[Any]]] = {}
-        self._first: dict[int, dict[str, tuple[int, float]]] = {}
-        self._worst: dict[int, dict[str, float]] = {}
-
-    def write(self, frames: Frames) -> None:
-        if frames.states is None:
-            return
-        for row, lane in enumerate(np.flatnonzero(frames.active)):
-            self._compare(frames, int(lane), row, frames.states, 0)
-        if frames.final_states is not None:
-            for row, lane in enumerate(frames.lanes_with_final_state):
-                self._compare(frames, int(lane), row, frames.final_states, 1)
-
-    def differences(self, index: int) -> list[Difference]:
-        """What differed in an episode; forgets it."""
-        first, worst = self._first.pop(index, {}), self._worst.pop(index, {})
-        self._states.pop(index, None)
-        return [
-            Difference(what=f"{STATES}: {name}", step=step, at_first=by, at_worst=worst[name])
-            for name, (step, by) in first.items()
-        ]
-
-    def _compare(self, frames: Frames, lane: int, row: int, states: Mapping[str, Array], later: int) -> None:
-        start = frames.starts[lane]
-        assert start is not None  # an active lane has a start
-        index, step = start.index, int(frames.t[lane]) + later
-        if not self.stored[index]:
-            return
-        if index not in self._states:
-            self._states[index] = read_states(self._root, self._entries[index].episode_index)
-        stored = self._states[index]
-        for name in {**stored, **states}:
-            there = stored[name][step] if name in stored and step < len(stored[name]) else None
-            came = to_numpy(states[name][row]) if name in states else None
-            by = distance(there, came)
-            if by:
-                self._first.setdefault(index, {}).setdefault(name, (step, by))
-                worst = self._worst.setdefault(index, {})
-                worst[name] = max(worst.get(name, 0.0), by)
-
-
-def distance(there: NDArray[Any] | None, came: NDArray[Any] | None) -> float:
-    """Greatest absolute difference of two arrays; 0 where they are equal to the last bit, NaN too."""
-    if there is None or came is None or there.shape != came.shape:
-        return float("inf")
-    if there.dtype == came.dtype and there.tobytes() == came.tobytes():
-        return 0.0
-    apart = np.abs(there.astype(np.float64) - came.astype(np.float64))
-    worst = float(np.max(apart, initial=0.0))
-    # 0.0 and -0.0, or integers beyond 2^53, differ in their bits alone
-    return worst if np.isfinite(worst) and worst > 0 else (5e-324 if worst == 0 else float("inf"))
-
-
 def _verdict(
     spec: EnvSpec,
     entry: EpisodeEntry,
     stored: Mapping[str, NDArray[Any]],
     record: EpisodeRecord | None,
     episode: Episode,
-    watch: _StateSink | None,
+    watch: StateSink | None,
 ) -> Verdict:
     compared: list[str] = []
     found: list[Difference] = []
@@ -268,7 +186,7 @@ def _verdict(
         came = {**episode.observation, NEXT_REWARD: episode.reward, NEXT_SUCCESS: episode.success}
         compared = list(came)
         for name, values in came.items():
-            found += _column_difference(name, stored[name], values)
+            found += column_difference(name, stored[name], values)
         for name, value in episode.final_observation.items():
             there = np.asarray(record.final_observation[name]).astype(value.dtype)
             if by := distance(there, np.asarray(value)):
@@ -287,13 +205,3 @@ def _verdict(
         compared=tuple(compared),
         differences=tuple(sorted(found, key=lambda difference: difference.step)),
     )
-
-
-def _column_difference(name: str, there: NDArray[Any], came: NDArray[Any]) -> list[Difference]:
-    if there.shape == came.shape and distance(there, came) == 0:
-        return []
-    shared = min(len(there), len(came))
-    apart = [distance(there[row], came[row].reshape(there[row].shape)) for row in range(shared)]
-    apart += [float("inf")] * (max(len(there), len(came)) - shared)
-    step = next((row for row, by in enumerate(apart) if by), None)
-    return [] if step is None else [Difference(what=name, step=step, at_first=apart[step], at_worst=max(apart))]
