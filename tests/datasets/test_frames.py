@@ -125,7 +125,7 @@ def test_windows_are_lerobots(recorded: Recorded, lerobot: LeRobot, tmp_path: Pa
 @pytest.mark.parametrize("codec", ["h264", "ffv1", "png"])
 def test_our_own_videos_and_depth(codec: str, lerobot: LeRobot, tmp_path: Path) -> None:
     root, top = tmp_path / "ours", WRIST
-    cameras = {"front": Camera(height=48, width=64), "wrist": Camera(height=48, width=64, kind="depth")}
+    cameras = {"front": Camera(height=48, width=64), "wrist": Camera(height=64, width=80, kind="depth")}
     with closing(registry.make("lift", 2)) as env, ExitStack() as stack:
         video = VideoSettings(codec=codec)
         writer = stack.enter_context(DatasetWriter(root, env.spec, cameras=cameras, video=video))
@@ -137,7 +137,7 @@ def test_our_own_videos_and_depth(codec: str, lerobot: LeRobot, tmp_path: Path) 
         rows = [0, 3, 4, 11, 8, 7]
         assert len(reader) == 12
         found = reader.rows(rows)
-        assert found[top].shape == (6, 48, 64, 1)
+        assert found[top].shape == (6, 64, 80, 1)
         assert found[top].dtype == np.float32
         file = tmp_path / "rows.npz"
         lerobot.ask("save_rows", root=root, rows=rows, file=file)

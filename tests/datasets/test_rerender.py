@@ -113,12 +113,28 @@ def test_other_cameras_sizes_and_visual_params(lift: Path, tmp_path: Path, capsy
 
 def test_depth(lift: Path, tmp_path: Path) -> None:
     new = tmp_path / "depth"
-    assert main(["rerender", str(lift), "--output-dir", str(new), "--depth", "front", "--codec", "h264"]) == 0
+    assert (
+        main(
+            [
+                "rerender",
+                str(lift),
+                "--output-dir",
+                str(new),
+                "--depth",
+                "front",
+                "--image-size",
+                "64",
+                "--codec",
+                "h264",
+            ]
+        )
+        == 0
+    )
     depth = frames_of(new, "front")
     with closing(registry.make("lift", 1)) as env:
         states = read_states(lift, 0)
         env.set_state(np.array([0]), {name: value[7:8] for name, value in states.items()})
-        drawn = env.render({"front": Camera(height=32, width=32, look="draft", kind="depth")})["front"][0]
+        drawn = env.render({"front": Camera(height=64, width=64, look="draft", kind="depth")})["front"][0]
     assert np.allclose(depth[7], drawn.clip(0.01, 10), atol=2e-3)
 
 

@@ -8,7 +8,6 @@ without a name, from which single ones are read: memory stays small, and the dis
 
 from __future__ import annotations
 
-import os
 import tempfile
 import threading
 from collections.abc import Sequence
@@ -63,9 +62,10 @@ class StoredImages:
             places = self._places.get((key, group))
             if places is None:
                 places = self._places[key, group] = self._copy(key, group)
-        start = int(self._stops[group - 1]) if group else 0
-        offset, size = places[row - start]
-        return os.pread(self._spill.fileno(), int(size), int(offset))
+            start = int(self._stops[group - 1]) if group else 0
+            offset, size = places[row - start]
+            self._spill.seek(int(offset))
+            return self._spill.read(int(size))
 
     def close(self) -> None:
         """Removes the temporary file."""
@@ -85,7 +85,6 @@ class StoredImages:
             self._spill.write(data)
             places.append((self._end, len(data)))
             self._end += len(data)
-        self._spill.flush()
         return np.array(places, np.int64)
 
     def _content(self, image: Any, key: str, path: Path) -> bytes:

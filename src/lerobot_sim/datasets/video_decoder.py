@@ -10,12 +10,11 @@ between there and the wanted frame, it goes on.
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,11 +86,11 @@ class VideoDecoder:
         index = self.index(path)
         wanted = sorted(set(packets), key=lambda packet: int(index.pts[packet]))
         try:
-            with self._decoder(index, wanted[0]) as decoder, path.open("rb", buffering=0) as file:
+            with self._decoder(index, wanted[0]) as decoder, path.open("rb") as file:
                 if stamp_of(file.fileno()) != index.stamp:
                     raise StorageError(f"{path} was changed while it was read. Open the dataset again.")
                 for packet in wanted:
-                    frame = _frame(decoder, index, packet, file.fileno())
+                    frame = _frame(decoder, index, packet, file)
                     yield packet, _pixels(decoder.reformatter, frame, kind)
         except (FFmpegError, FileNotFoundError) as error:
             raise StorageError(f"{path} cannot be decoded: {error}. {_MEND}") from error
@@ -130,7 +129,7 @@ class VideoDecoder:
             del self._idle[:-MAX_IDLE]
 
 
-def _frame(decoder: _Decoder, index: VideoIndex, packet: int, descriptor: int) -> Any:
+def _frame(decoder: _Decoder, index: VideoIndex, packet: int, file: BinaryIO) -> Any:
     """Feeds packets until the wanted frame is out; later ones that come out with it are kept."""
     wanted = int(index.pts[packet])
     if not _stands_before(decoder, index, packet):
@@ -142,7 +141,7 @@ def _frame(decoder: _Decoder, index: VideoIndex, packet: int, descriptor: int) -
     while decoder.next_packet <= len(index.pts):
         number = decoder.next_packet
         decoder.next_packet += 1
-        for frame in decoder.codec.decode(_packet(index, number, descriptor)):
+        for frame in decoder.codec.decode(_packet(index, number, file)):
             decoder.last_pts = max(decoder.last_pts, frame.pts)
             if frame.pts >= wanted:
                 decoder.ready[frame.pts] = frame
@@ -166,14 +165,14 @@ def _stands_before(decoder: _Decoder, index: VideoIndex, packet: int) -> bool:
     return pts in decoder.ready or (decoder.last_pts < pts and index.start_for(packet) <= decoder.next_packet)
 
 
-def _packet(index: VideoIndex, number: int, descriptor: int) -> Any:
+def _packet(index: VideoIndex, number: int, file: BinaryIO) -> Any:
     """Packet `number`, or None after the last, which makes the decoder give what it holds back."""
     import av
 
     if number == len(index.pts):
         return None
-    data = os.pread(descriptor, int(index.size[number]), int(index.offset[number]))
-    packet = av.Packet(data)
+    file.seek(int(index.offset[number]))
+    packet = av.Packet(file.read(int(index.size[number])))
     packet.pts = packet.dts = int(index.pts[number])
     return packet
 

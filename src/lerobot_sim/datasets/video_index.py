@@ -8,7 +8,7 @@ import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,7 +102,7 @@ def index_video(path: Path) -> tuple[VideoIndex, CodecContext]:
                 stream = container.streams.video[0]
                 packets = [
                     (
-                        _offset(file.fileno(), path, packet),
+                        _offset(file, path, packet),
                         packet.size,
                         packet.pts,
                         packet.is_keyframe,
@@ -155,11 +155,12 @@ def _index(path: Path, stamp: tuple[int, int], stream: Any, packets: list[tuple[
     )
 
 
-def _offset(descriptor: int, path: Path, packet: Any) -> int:
+def _offset(file: BinaryIO, path: Path, packet: Any) -> int:
     """Where the packet's bytes lie in the file; looked up, for not every container says exactly."""
     data = bytes(packet)
     if packet.pos is not None and packet.pos >= 0:
-        found = os.pread(descriptor, len(data) + _HEADER, packet.pos).find(data)
+        file.seek(packet.pos)
+        found = file.read(len(data) + _HEADER).find(data)
         if found >= 0:
             return packet.pos + found
     raise StorageError(f"{path} is of a container whose packets cannot be found in it; MP4, MKV and NUT can be read.")
