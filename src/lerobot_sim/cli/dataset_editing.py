@@ -58,7 +58,7 @@ def episode_numbers(words: Sequence[str]) -> list[int]:
         InputError: A word is neither.
     """
     numbers: list[int] = []
-    for word in (part for word in words for part in word.split(",") if part):
+    for word in filter(None, ",".join(words).split(",")):
         first, dash, last = word.partition("-")
         if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
             raise InputError(f"Episodes are numbers or ranges, such as 3 7-9; '{word}' came.")
