@@ -189,5 +189,7 @@ def _prefixes(robot: Robot) -> list[str]:
     if len(robot.arms) == 1:
         return [""]
     firsts = [arm.tip.partition("_")[0] + "_" for arm in robot.arms]
-    named = all(name.startswith(first) for first, arm in zip(firsts, robot.arms, strict=True) for name in arm.joint_labels)
+    named = all(
+        name.startswith(first) for first, arm in zip(firsts, robot.arms, strict=True) for name in arm.joint_labels
+    )
     return firsts if named and len(set(firsts)) == len(firsts) else [f"arm{i}_" for i in range(len(firsts))]
