@@ -152,6 +152,7 @@ def open_stream(file: Any, settings: VideoSettings, camera: Camera, fps: float) 
         OSError: The file cannot be written.
     """
     import av
+    from av.error import FFmpegError
 
     os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells of itself at every start
     codec = _DEPTH if camera.kind == "depth" else CODECS[settings.codec]
@@ -162,7 +163,7 @@ def open_stream(file: Any, settings: VideoSettings, camera: Camera, fps: float) 
         stream.width, stream.height, stream.pix_fmt = camera.width, camera.height, codec.pix_fmt
         stream.codec_context.time_base = 1 / rate
         stream.codec_context.open()
-    except (av.error.FFmpegError, ValueError) as error:
+    except (FFmpegError, ValueError) as error:
         container.close()
         raise EncoderError(_refused(codec.library, settings.codec, error)) from error
     return container, stream
@@ -203,6 +204,7 @@ def probe(settings: VideoSettings, camera: Camera, fps: float) -> dict[str, Any]
         EncoderError: The encoder is missing here or refuses.
     """
     import av
+    from av.error import FFmpegError
 
     if settings.as_images:
         return {"is_depth_map": True, "depth_unit": "mm"} if camera.kind == "depth" else {}
@@ -215,7 +217,7 @@ def probe(settings: VideoSettings, camera: Camera, fps: float) -> dict[str, Any]
             container.mux(stream.encode(to_frame(image, settings, camera, number)))
         container.mux(stream.encode(None))
         container.close()
-    except (av.error.FFmpegError, ValueError) as error:
+    except (FFmpegError, ValueError) as error:
         raise EncoderError(_refused(settings.codec, settings.codec, error)) from error
     file.seek(0)
     with av.open(file) as reader:

@@ -131,13 +131,13 @@ class Stream:
         self.result = CameraFile(path=self._path, count=found, statistics=self._statistics.result(), sizes=sizes)
 
     def _fail(self, error: BaseException) -> None:
-        import av
+        from av.error import FFmpegError
 
         if isinstance(error, SimError):
             self.error = error
         elif isinstance(error, OSError):
             self.error = storage_error(self._path, error)
-        elif isinstance(error, av.error.FFmpegError):
+        elif isinstance(error, FFmpegError):
             self.error = EncoderError(f"{self._settings.codec} failed at picture {self._count}: {error}.")
         else:
             self.error = error
