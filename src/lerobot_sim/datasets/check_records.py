@@ -96,5 +96,6 @@ def _check_states(survey: Survey, part: Part) -> int:
 
 
 def _bound(value: Any, missing: float) -> NDArray[np.float64]:
-    flat = np.asarray(value, dtype=object)
-    return np.vectorize(lambda item: missing if item is None else float(item), otypes=[np.float64])(flat)
+    """None stands for an infinite bound."""
+    values = np.asarray(value, dtype=np.float64)  # None becomes NaN
+    return np.where(np.isnan(values), missing, values)

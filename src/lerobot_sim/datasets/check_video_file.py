@@ -57,7 +57,7 @@ def probe(path: Path) -> VideoFile:
     try:
         size = path.stat().st_size
         container: Any = av.open(str(path))
-    except (OSError, av.FFmpegError) as error:
+    except (OSError, ValueError) as error:
         return VideoFile(times_s=nothing, keyframes_s=nothing, error=reason(error))
     with container:
         if not container.streams.video:
@@ -75,7 +75,7 @@ def probe(path: Path) -> VideoFile:
                     break
                 times.append(float(packet.pts * stream.time_base))
                 keyframes += [times[-1]] if packet.is_keyframe else []
-        except (OSError, av.FFmpegError) as error:
+        except (OSError, ValueError) as error:
             error_text = reason(error)
         declared = int(stream.frames)
         if not error_text and declared > len(times):
@@ -138,7 +138,8 @@ def picture_of(content: bytes) -> NDArray[np.uint8]:
 
     import av
 
-    with av.open(io.BytesIO(content)) as container:
+    container: Any = av.open(io.BytesIO(content))
+    with container:
         for frame in container.decode(video=0):
             return _picture(Path("an image"), frame)
     raise ValueError("it holds no picture")

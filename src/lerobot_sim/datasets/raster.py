@@ -57,13 +57,17 @@ def draw_text(picture: Picture, text: str, x: int, y: int, colour: tuple[int, in
 def draw_line(picture: Picture, x: NDArray[np.float64], y: NDArray[np.float64], colour: tuple[int, int, int]) -> None:
     """Joins points (n,), in pixels, by straight lines."""
     if len(x) == 1:
-        _put(picture, np.round(x).astype(int), np.round(y).astype(int), colour)
+        _put(picture, _whole(x), _whole(y), colour)
     steps = np.maximum(np.abs(np.diff(x)), np.abs(np.diff(y)))
-    for start, count in enumerate(np.ceil(steps).astype(int).tolist()):
-        along = np.linspace(0, 1, count + 1)
+    for start, count in enumerate(np.ceil(steps).tolist()):
+        along = np.linspace(0.0, 1.0, int(count) + 1)
         across = x[start] + along * (x[start + 1] - x[start])
         down = y[start] + along * (y[start + 1] - y[start])
-        _put(picture, np.round(across).astype(int), np.round(down).astype(int), colour)
+        _put(picture, _whole(across), _whole(down), colour)
+
+
+def _whole(values: NDArray[np.float64]) -> NDArray[np.int64]:
+    return np.rint(values).astype(np.int64)
 
 
 def _put(picture: Picture, x: NDArray[np.int64], y: NDArray[np.int64], colour: tuple[int, int, int]) -> None:

@@ -104,8 +104,9 @@ def _video_feature(root: Path, camera: str, fps: float) -> dict[str, Any]:
     for path in sorted((root / "videos" / camera).rglob("*.mp4")):
         video = probe(path)
         if video.width:
-            with av.open(str(path)) as container:
-                pixels = str(container.streams.video[0].codec_context.pix_fmt)
+            container: Any = av.open(str(path))
+            pixels = str(container.streams.video[0].codec_context.pix_fmt)
+            container.close()
             depth = pixels.startswith("gray")
             details = {
                 "video.height": video.height,

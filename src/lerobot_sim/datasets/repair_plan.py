@@ -93,19 +93,18 @@ def plan_repair(report: Report) -> Plan:
     behind = 0
     start = 0
     for number in range(count):
-        whole = number in rows.whole and number in files
-        if whole:
+        found, length = None, 0
+        if number in rows.whole and number in files:
             length = int(rows.statistics[number]["index"]["count"][0])
             found = finder.find(places.get(number), length)
-            whole = found is not None
-        if not whole or len(kept) < number:
-            behind += whole and number in places
+        if found is None or len(kept) < number:
+            behind += found is not None and number in places
             finder.stop()
             continue
         task = int(rows.statistics[number]["task_index"]["min"][0])
         one_task = task == int(rows.statistics[number]["task_index"]["max"][0])
         texts = (tasks[task],) if one_task else places[number].tasks if number in places else (tasks[task],)
-        place = EpisodePlace(number, length, start, start + length, texts, files[number], found or {})
+        place = EpisodePlace(number, length, start, start + length, texts, files[number], found)
         kept.append(place)
         start += length
         if place != places.get(number) or not _agrees(stored.get(number), rows.statistics[number], survey.info.fps):

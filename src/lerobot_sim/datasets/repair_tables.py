@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from . import layout
@@ -34,7 +33,7 @@ def cut_data(plan: Plan, copy: Keep, take: Keep) -> list[str]:
     changed: list[str] = []
     for file in plan.survey.data:
         name = plan.survey.name(file.path)
-        numbers = pa.array([number for number, path in own.items() if path == file.path], pa.int64())
+        numbers = [number for number, path in own.items() if path == file.path]
         tables: list[Any] = []
         kept = total = 0
         for table in read_groups(file):
@@ -42,7 +41,8 @@ def cut_data(plan: Plan, copy: Keep, take: Keep) -> list[str]:
                 total += 1
                 continue
             total += table.num_rows
-            whole = table.filter(pc.is_in(table.column("episode_index"), numbers))
+            owners = table.column("episode_index").to_numpy()
+            whole = table.filter(pa.array(np.isin(owners, numbers)))
             kept += whole.num_rows
             tables += [whole] if whole.num_rows else []
         if kept == total and kept:
