@@ -23,10 +23,8 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tu
         trials: n; without trials nothing is known, and the interval is (0, 1).
         confidence: Between 0 and 1.
     """
-    if not 0 <= successes <= trials:
-        raise InputError(f"Expected 0 <= successes <= trials, {successes} of {trials} came.")
-    if not 0 < confidence < 1:
-        raise InputError(f"Expected a confidence between 0 and 1, {confidence} came.")
+    check_counts(successes, trials)
+    check_confidence(confidence)
     tail = (1 - confidence) / 2
     n, k = trials, successes
     choices = [math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) for i in range(k + 1)]  # ln (n over i)
@@ -42,6 +40,18 @@ def standard_error(values: Sequence[float]) -> float:
         return math.nan
     mean = math.fsum(values) / n
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1) / n)
+
+
+def check_counts(successes: int, trials: int) -> None:
+    """Refuses counts that cannot be."""
+    if not 0 <= successes <= trials:
+        raise InputError(f"Expected 0 <= successes <= trials, {successes} of {trials} came.")
+
+
+def check_confidence(confidence: float) -> None:
+    """Refuses what is no confidence, such as 95 for 0.95."""
+    if not 0 < confidence < 1:
+        raise InputError(f"Expected a confidence between 0 and 1, {confidence} came.")
 
 
 def _at_most(log_choices: Sequence[float], n: int, p: float) -> float:
