@@ -12,8 +12,8 @@ from typing import Any
 from .dataset_check import Root
 from .options import read
 
-ABOUT = """Say what is in a LeRobotDataset v3, ours or another's: episodes, rows, features, cameras, tasks, bytes; and, where
-it was made by lerobot-sim, the environment, the seeds and how many episodes succeeded.
+ABOUT = """Say what is in a LeRobotDataset v3, ours or another's: episodes, rows, features, cameras, tasks, bytes; and,
+where it was made by lerobot-sim, the environment, the seeds and how many episodes succeeded.
 
 example:
   lerobot-sim dataset info outputs/push-t/dataset --json"""
