@@ -50,7 +50,7 @@ def suite_interval(
         z' = z sqrt(sum v_t) / sum sqrt(v_t),    v_t: variance of task t's Wilson interval
 
     at which the mean has the width of independent tasks (Yan and Su, Stat. Biopharm. Res. 2, 2010). Adding up all
-    episodes instead would let the tasks with many episodes speak for all, and take differences between tasks for chance.
+    episodes instead lets tasks with many episodes speak for all, and takes differences between tasks for chance.
 
     Args:
         successes: One count a task.
