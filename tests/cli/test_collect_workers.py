@@ -206,7 +206,10 @@ def test_where_a_worker_raised_is_told(tmp_path):
 
 @linux
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("words", ["push-t", "mujoco/reach --cameras front --image-size 32 --look draft"])
+@pytest.mark.parametrize(
+    "words",
+    ["push-t", pytest.param("mujoco/reach --cameras front --image-size 32 --look draft", marks=pytest.mark.slow)],
+)
 def test_no_process_and_no_memory_outlives_the_parent(tmp_path, how, words):
     shared = set(Path("/dev/shm").glob("*"))
     process = started(tmp_path / "d", f"{words} --episodes 5000 --num-envs 2 --workers 2")
