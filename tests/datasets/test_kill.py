@@ -132,8 +132,7 @@ def test_a_second_writer_is_refused_until_the_first_is_killed(tmp_path: Path, sp
     root = tmp_path / "data"
     code = (
         "import sys, time; from lerobot_sim.envs.push_t import make; "
-        "from lerobot_sim.datasets.states import read_states
-from lerobot_sim.datasets.writer import DatasetWriter; "
+        "from lerobot_sim.datasets.writer import DatasetWriter; "
         "w = DatasetWriter(sys.argv[1], make().spec); print('ready', flush=True); time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(root)], stdout=subprocess.PIPE, text=True) as first:

@@ -12,6 +12,7 @@ the ceil(q n)-th smallest value, where LeRobot interpolates in a bin of 1/5000 o
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,7 @@ class RgbStatistics:
     def result(self) -> ColumnStatistics:
         """Of the pictures that LeRobot would take; arrays (3, 1, 1), values from 0 to 1."""
         chosen = sampled(len(self._histograms))
-        counts: NDArray[np.int64] = np.sum(
+        counts: Any = np.sum(
             np.asarray([self._histograms[number] for number in chosen]), axis=0, dtype=np.int64
         )  # (3, 256)
         values = np.arange(256)
