@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from .console import Console
 
 ABOUT = """Look at every part of a LeRobotDataset v3, ours or another's: rows, frames, times,
-statistics (computed anew), ranges, NaN, indices, tasks, every packet of every video, and what lies beside. Nothing is changed without --repair.
+statistics (computed anew), ranges, NaN, indices, tasks, every packet of every video, and what lies beside.
+Nothing is changed without --repair.
 
 Verdicts are ok, warning (it loads; look at it) and broken (it does not load, or gives wrong values). The exit code
 is 0 if nothing is broken, else 1.
