@@ -33,7 +33,7 @@ class RobotOptions(CommonOptions):
     robot: str = "<usual>"
     """Who does it, where a task has several robots: panda, so100, so101 …"""
 
-    model_path: Annotated[Path | None, tyro.conf.arg(name="robot.model-path", metavar="PATH")] = None
+    model_path: Annotated[str, tyro.conf.arg(name="robot.model-path", metavar="PATH")] = ""
     """Your own MJCF of that robot, or a TOML file that describes one, in the place of ours."""
 
 

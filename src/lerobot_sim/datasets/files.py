@@ -148,8 +148,9 @@ class FolderLock:
             self._file.close()
             if error.errno not in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
                 raise storage_error(path, error) from error
+            who = f"process {holder}" if holder else "another process"
             raise StorageError(
-                f"{folder or path.parent.parent} is in use: {f'process {holder}' if holder else 'another process'} is writing to "
+                f"{folder or path.parent.parent} is in use: {who} is writing to "
                 "it. Wait for it or end it, or choose another folder."
             ) from error
         if not (path.exists() and os.path.samestat(os.fstat(self._file.fileno()), path.stat())):
