@@ -41,7 +41,9 @@ def test_commands_run(page, tmp_path):
             assert ran.returncode == 0, f"{line}\n{ran.stdout}\n{ran.stderr}"
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.name == "README.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.name in ("README.md", "mujoco.md")], ids=lambda page: page.name
+)
 def test_python_runs(page, tmp_path):
     for block in blocks(page, "python"):
         ran = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True)
