@@ -16,6 +16,11 @@ os.dup2(2, 1)  # whatever libraries print goes to the log
 
 import torch  # noqa: E402
 from lerobot.configs import RGBEncoderConfig  # noqa: E402
+from lerobot.datasets.compute_stats import (  # noqa: E402
+    auto_downsample_height_width,
+    get_feature_stats,
+    sample_indices,
+)
 from lerobot.datasets.lerobot_dataset import LeRobotDataset  # noqa: E402
 
 
@@ -187,6 +192,17 @@ def resume(root: str, other: str) -> int:
     return LeRobotDataset("local/test", root=root).num_episodes
 
 
+def statistics_of_images(root: str) -> dict[str, list[Any]]:
+    """LeRobot's statistics of an image dataset's only episode, its sums taken in float64."""
+    dataset = LeRobotDataset("local/test", root=root, return_uint8=True)
+    key = dataset.meta.camera_keys[0]
+    chosen = [dataset[index][key].numpy() for index in sample_indices(len(dataset))]
+    pictures = [picture if picture.dtype == np.uint8 else np.rint(picture * 255) for picture in chosen]
+    thinned = np.stack([auto_downsample_height_width(picture) for picture in pictures]).astype(np.float64)
+    found = get_feature_stats(thinned, axis=(0, 2, 3), keepdims=True)
+    return {name: (value if name == "count" else value[0] / 255).tolist() for name, value in found.items()}
+
+
 def load_many(roots: list[str]) -> list[dict[str, Any]]:
     """`load` of every root; what one of them raises stands in its place."""
     return [_answer(load, {"root": root}) for root in roots]
@@ -202,7 +218,18 @@ def _answer(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     functions = {
         function.__name__: function
-        for function in (load, iterate, record, record_cameras, record_depth, save_rows, rows, resume, load_many)
+        for function in (
+            load,
+            iterate,
+            record,
+            record_cameras,
+            record_depth,
+            save_rows,
+            rows,
+            resume,
+            statistics_of_images,
+            load_many,
+        )
     }
     for line in sys.stdin:
         request = json.loads(line)
