@@ -14,7 +14,7 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -29,6 +29,11 @@ from lerobot_sim.policies.random import RandomPolicy
 from lerobot_sim.spec import IMAGES, Camera
 
 NAMES = ("front", "wrist")
+
+Look = Literal["draft", "standard", "full"]
+
+EPISODES = 4
+"""Episodes of a dataset, all of the same pictures: what opening one costs is shared by them."""
 
 
 class Kept:
@@ -45,18 +50,26 @@ class Kept:
         self.frames.append(replace(frames, observation={**frames.observation, **images}))
 
 
+class Watched(Kept):
+    """A sink that asks for pictures and states, and keeps none."""
+
+    def write(self, frames: Frames) -> None:
+        pass
+
+
 def measure(full: bool) -> list[Row]:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     with tempfile.TemporaryDirectory(prefix="benchmark-recording-", ignore_cleanup_errors=True) as folder:
         os.environ["HF_HOME"] = f"{folder}/hub"  # LeRobot is imported later
-        rows = _beside_lerobot(Path(folder), (128, 128), full) + _overhead(Path(folder), full)
+        rows = _beside_lerobot(Path(folder), (128, 128), full)
+        rows += _overhead(Path(folder), "draft", EPISODES, full) + _overhead(Path(folder), "standard", 1, full)
         rows += _beside_lerobot(Path(folder), (480, 640), full)
         return rows + (_memory(Path(folder)) if full else [])
 
 
-def _captured(size: tuple[int, int]) -> tuple[Any, dict[str, Camera], list[Frames], Episode]:
+def _captured(size: tuple[int, int], look: Look = "draft") -> tuple[Any, dict[str, Camera], list[Frames], Episode]:
     env = registry.make("mujoco/lift", 1)
-    cameras = {name: Camera(height=size[0], width=size[1], look="draft") for name in NAMES}
+    cameras = {name: Camera(height=size[0], width=size[1], look=look) for name in NAMES}
     kept = Kept(cameras)
     (episode,) = rollout(env, RandomPolicy(env.spec), [0], sinks=[kept])
     return env, cameras, kept.frames, episode
@@ -85,7 +98,7 @@ def _beside_lerobot(folder: Path, size: tuple[int, int], full: bool) -> list[Row
         "av1": lambda: _lerobot(new("av1"), env.spec, frames, episode, None, streaming=True),
     }
     seconds = interleaved(functions, 5 if full else 1)
-    each = {name: 1e3 * value / len(frames) for name, value in seconds.items()}
+    each = {name: 1e3 * value / len(frames) / EPISODES for name, value in seconds.items()}
     small = size[0] == 128
     compared = [
         ("ours", "default", "ours x264 veryfast, LeRobot's default", ""),
@@ -97,7 +110,7 @@ def _beside_lerobot(folder: Path, size: tuple[int, int], full: bool) -> list[Row
     for mine, theirs, how, reach in compared:
         what = f"two cameras {size[1]}x{size[0]}, a step: {how}"
         rows.append(less_is_better(what, "ms CPU", each[mine], each[theirs], f"LeRobot {version}", reach))
-        sizes = [sum(path.stat().st_size for path in roots[name].rglob("*.mp4")) for name in (mine, theirs)]
+        sizes = [sum(path.stat().st_size for path in roots[name].rglob("*.mp4")) / EPISODES for name in (mine, theirs)]
         quality = [_psnr(roots[name], frames) for name in (mine, theirs)]
         what = f"  its videos' bytes a step; PSNR {quality[0]:.1f} dB, peer {quality[1]:.1f} dB"
         rows.append(less_is_better(what, "bytes", *(size / len(frames) for size in sizes), f"LeRobot {version}"))
@@ -106,9 +119,10 @@ def _beside_lerobot(folder: Path, size: tuple[int, int], full: bool) -> list[Row
 
 def _ours(root: Path, spec: Any, cameras: Any, frames: list[Frames], episode: Episode, video: VideoSettings) -> None:
     with DatasetWriter(root, spec, cameras=cameras, video=video) as writer, writer.recorder() as recorder:
-        for tick in frames:
-            recorder.write(tick)
-        writer.add(episode, recorder.take(episode))
+        for _ in range(EPISODES):
+            for tick in frames:
+                recorder.write(tick)
+            writer.add(episode, recorder.take(episode))
 
 
 def _lerobot(root: Path, spec: Any, frames: list[Frames], episode: Episode, encoder: Any, *, streaming: bool) -> None:
@@ -131,35 +145,36 @@ def _lerobot(root: Path, spec: Any, frames: list[Frames], episode: Episode, enco
         streaming_encoding=streaming,
         encoder_queue_maxsize=10_000,
     )
-    for tick in frames:
-        own = {name: tick.observation[name][0] for name in features if name != "action"}
-        dataset.add_frame({**own, "action": tick.action[0], "task": episode.instruction})
-    dataset.save_episode()
+    for _ in range(EPISODES):
+        for tick in frames:
+            own = {name: tick.observation[name][0] for name in features if name != "action"}
+            dataset.add_frame({**own, "action": tick.action[0], "task": episode.instruction})
+        dataset.save_episode()
     dataset.finalize()
 
 
 def _psnr(root: Path, frames: list[Frames]) -> float:
     errors: list[float] = []
     for name in NAMES:
-        (path,) = (root / "videos" / f"{IMAGES}{name}").rglob("*.mp4")
-        with av.open(str(path)) as container:
-            for tick, picture in zip(frames, container.decode(video=0), strict=True):
+        first = min((root / "videos" / f"{IMAGES}{name}").rglob("*.mp4"))  # of LeRobot's, with all episodes in it
+        with av.open(str(first)) as container:
+            for tick, picture in zip(frames, container.decode(video=0), strict=False):
                 apart = picture.to_ndarray(format="rgb24").astype(float) - tick.observation[IMAGES + name][0]
                 errors.append(float((apart**2).mean()))
     return float(10 * np.log10(255**2 / np.mean(errors)))
 
 
-def _overhead(folder: Path, full: bool) -> list[Row]:
+def _overhead(folder: Path, look: Look, episodes: int, full: bool) -> list[Row]:
     """Recording as a whole against simulating and rendering, and encoding, each alone."""
-    env, cameras, frames, _ = _captured((128, 128))
+    env, cameras, frames, _ = _captured((128, 128), look)
     numbers = count()
 
     def simulate() -> None:
-        list(rollout(env, RandomPolicy(env.spec), [0], sinks=[Kept(cameras)]))
+        list(rollout(env, RandomPolicy(env.spec), range(episodes), sinks=[Watched(cameras)]))
 
     def encode() -> None:
-        for name in NAMES:
-            with av.open(str(folder / f"bare{next(numbers)}.mp4"), "w") as container:
+        for name in NAMES * episodes:
+            with av.open(str(folder / f"bare-{look}{next(numbers)}.mp4"), "w") as container:
                 options = {"preset": "veryfast", "crf": "23", "g": "2", "bf": "0", "threads": "1"}
                 stream: Any = container.add_stream("libx264", rate=Fraction(env.spec.fps), options=options)
                 stream.height, stream.width, stream.pix_fmt = 128, 128, "yuv420p"
@@ -169,14 +184,14 @@ def _overhead(folder: Path, full: bool) -> list[Row]:
                 container.mux(stream.encode(None))
 
     def record() -> None:
-        root = folder / f"whole{next(numbers)}"
+        root = folder / f"{look}{next(numbers)}"
         with DatasetWriter(root, env.spec, cameras=cameras) as writer, writer.recorder() as recorder:
-            for episode in rollout(env, RandomPolicy(env.spec), [0], sinks=[recorder]):
+            for episode in rollout(env, RandomPolicy(env.spec), range(episodes), sinks=[recorder]):
                 writer.add(episode, recorder.take(episode))
 
     seconds = interleaved({"simulate": simulate, "encode": encode, "record": record}, 9 if full else 3)
-    each = {name: 1e3 * value / len(frames) for name, value in seconds.items()}
-    what = "recording a step of two cameras 128x128, all of it"
+    each = {name: 1e3 * value / len(frames) / episodes for name, value in seconds.items()}
+    what = f"recording a step of two cameras 128x128 of look {look}, all of it"
     peer = f"simulating and rendering {each['simulate']:.1f} + encoding alone {each['encode']:.1f}"
     alone = each["simulate"] + each["encode"]
     return [less_is_better(what, "ms CPU", each["record"], alone, peer, ">= 0.77x")]

@@ -22,6 +22,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -198,16 +199,21 @@ def check_cameras_can_be_stored(settings: VideoSettings, cameras: Mapping[str, C
 
 
 def probe(settings: VideoSettings, camera: Camera, fps: float) -> dict[str, Any]:
-    """Encodes a few pictures and returns the `info` that LeRobot writes of such a feature.
+    """Encodes a few pictures, once a process, and returns the `info` that LeRobot writes of such a feature.
 
     Raises:
         EncoderError: The encoder is missing here or refuses.
     """
+    if settings.as_images:
+        return {"is_depth_map": True, "depth_unit": "mm"} if camera.kind == "depth" else {}
+    return dict(_probed(settings, camera, fps))
+
+
+@cache
+def _probed(settings: VideoSettings, camera: Camera, fps: float) -> dict[str, Any]:
     import av
     from av.error import FFmpegError
 
-    if settings.as_images:
-        return {"is_depth_map": True, "depth_unit": "mm"} if camera.kind == "depth" else {}
     file = io.BytesIO()
     try:
         container, stream = open_stream(file, settings, camera, fps)
