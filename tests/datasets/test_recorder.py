@@ -73,6 +73,7 @@ def test_the_number_of_lanes_changes_no_byte(tmp_path: Path) -> None:
 def test_going_on_changes_no_byte(tmp_path: Path) -> None:
     record(tmp_path / "whole", range(4))
     record(tmp_path / "parts", range(2))
+    (tmp_path / "parts/sim/recording/own").mkdir(parents=True)
     (tmp_path / "parts/sim/recording/own/00000000.part").write_bytes(b"left by a kill")
     env = registry.make("numpy/push-t", 2)
     with DatasetWriter(tmp_path / "parts", env.spec, cameras=SMALL) as writer, writer.recorder() as recorder:

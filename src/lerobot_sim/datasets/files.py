@@ -107,6 +107,14 @@ def remove_parts(root: Path) -> None:
                 part.unlink()
 
 
+def remove_empty(folder: Path) -> None:
+    """Removes a folder and those in it, as far as they are empty."""
+    with contextlib.suppress(OSError):
+        for own in [*(path for path in folder.iterdir() if path.is_dir()), folder]:
+            with contextlib.suppress(OSError):
+                own.rmdir()
+
+
 def read_json(path: Path, mend: str) -> Any:
     """The content of a JSON file.
 

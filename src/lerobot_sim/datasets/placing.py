@@ -57,6 +57,7 @@ class Placed:
         """Gives the videos their temporary names again: the commit did not come about."""
         for part, path in reversed(self.moved):
             with contextlib.suppress(OSError):
+                make_folder(part.parent, sync=False)  # its recorder may have been closed meanwhile
                 path.replace(part)
         self.moved.clear()
 

@@ -10,6 +10,7 @@ or dropped by `discard`. Files lie under `sim/recording/` until `DatasetWriter.a
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from lerobot_sim.spec import IMAGES, Camera, EnvSpec
 
 from .codecs import VideoSettings, check_cameras_can_be_stored, probe
 from .encoding import CameraFile, EncoderThreads, Stream
-from .files import PART, make_folder
+from .files import PART, make_folder, storage_error
 from .states import lane_state, stacked
 
 FOLDER = "sim/recording"
@@ -103,7 +104,7 @@ class EpisodeRecorder:
         self._files = 0
         self._threads: EncoderThreads | None = None
         if self._cameras:
-            make_folder(self._folder, sync=False)
+            self._make_folder()
             number = min(os.cpu_count() or 1, 8) if threads is None else threads
             largest = max(camera.height * camera.width * 4 for camera in self._cameras.values())
             self._threads = EncoderThreads(max(1, number), largest)
@@ -120,9 +121,7 @@ class EpisodeRecorder:
             ArrayError: A picture of another shape or dtype than its camera's.
             StorageError: An earlier picture could not be written.
         """
-        images = {name: to_numpy(frames.observation[IMAGES + name]) for name in self._cameras}
-        for name, batch in images.items():
-            self._check(name, batch)
+        images = {name: self._checked(name, frames.observation) for name in self._cameras}
         lanes = np.flatnonzero(frames.active)
         for row, lane in enumerate(map(int, lanes)):
             start = frames.starts[lane]
@@ -176,12 +175,14 @@ class EpisodeRecorder:
                 self._put(episode, name, stream.discard)
 
     def close(self) -> None:
-        """Drops whatever was not taken and ends the threads; a second call does nothing."""
+        """Drops whatever was not taken, ends the threads, removes its folder; a second call does nothing."""
         for index in list(self._episodes):
             self.discard(index)
         if self._threads is not None:
             self._threads.close()
             self._threads = None
+            with contextlib.suppress(OSError):  # what was taken lies in it still: the writer removes it
+                self._folder.rmdir()
 
     def __enter__(self) -> EpisodeRecorder:
         return self
@@ -219,12 +220,22 @@ class EpisodeRecorder:
             raise StorageError("The recorder is closed. Make a new one.")
         self._threads.put(episode.threads[name], task)
 
-    def _check(self, name: str, batch: NDArray[Any]) -> None:
+    def _make_folder(self) -> None:
+        try:
+            make_folder(self._folder, sync=False)
+        except OSError as error:
+            raise storage_error(self._folder, error) from error
+
+    def _checked(self, name: str, observation: Mapping[str, Any]) -> NDArray[Any]:
         camera = self._cameras[name]
+        if IMAGES + name not in observation:
+            raise ArrayError(f"Camera '{name}': '{IMAGES + name}' is missing; there are {sorted(observation)}.")
+        batch = to_numpy(observation[IMAGES + name])
         depth = camera.kind == "depth"
         expected, dtype = (camera.height, camera.width, 1 if depth else 3), np.dtype("float32" if depth else "uint8")
         if batch.shape[1:] != expected or batch.dtype != dtype:
             raise ArrayError(f"Camera '{name}': expected {dtype} {expected}, {batch.dtype} {batch.shape[1:]} came.")
+        return batch
 
 
 def _call(function: Any, image: NDArray[Any]) -> Any:

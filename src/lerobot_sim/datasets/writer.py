@@ -36,7 +36,7 @@ from lerobot_sim.spec import ACTION, Camera, EnvSpec
 from . import layout, sidecar
 from .codecs import VideoSettings, check_cameras_can_be_stored
 from .episode_checks import added_columns, check_episode, check_recording, columns_differ
-from .files import FolderLock, append_at, remove_parts, sync_folder, write_whole
+from .files import FolderLock, append_at, remove_empty, remove_parts, sync_folder, write_whole
 from .layout import Column, Info
 from .placing import Placed, picture_columns, put_in_place
 from .recorder import FOLDER, EpisodeRecorder, Recording
@@ -176,6 +176,7 @@ class DatasetWriter:
     def close(self) -> None:
         """Lets others write to the folder; a second call does nothing. All is on disk before it."""
         if self._lock is not None:
+            remove_empty(self._root / FOLDER)
             self._lock.release()
             self._lock = None
 
