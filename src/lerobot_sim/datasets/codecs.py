@@ -194,6 +194,8 @@ def check_cameras_can_be_stored(settings: VideoSettings, cameras: Mapping[str, C
                 f"Camera '{name}': x265 needs {_X265_LEAST} pixels each way, {camera.height}x{camera.width} came. "
                 "Give a larger size, or another codec: h264, png."
             )
+        if name in ("", ".", "..") or "\\" in name:
+            raise InputError(f"A camera's name names a folder of the dataset, '{name}' cannot. Use letters and digits.")
         if "/" in name:
             raise InputError(f"LeRobot allows no '/' in a camera's name, '{name}' came. Use '.' instead.")
 

@@ -182,11 +182,8 @@ def check_run(root: Path, wanted: Mapping[str, Any]) -> None:
         keys = ("id", "version", "fps", "observation", "action", "success_rule", "options")
         differing = [_difference(key, there[key], asked[key]) for key in keys if there[key] != asked[key]]
         seen, asked = found.get("recording", {}), wanted.get("recording", {})
-        differing += [
-            _difference(key, seen.get(key, "none"), asked.get(key, "none"))
-            for key in ("cameras", "video")
-            if seen.get(key) != asked.get(key)
-        ]
+        for key in ("cameras", "video"):
+            differing += _different_parts(key, seen.get(key, {}), asked.get(key, {}))
         old, new = found["settings"], wanted["settings"]
         differing += [
             _difference(f"setting '{key}'", old.get(key, "not set"), new.get(key, "not set"))
@@ -200,6 +197,17 @@ def check_run(root: Path, wanted: Mapping[str, Any]) -> None:
             f"{root} holds another dataset, which cannot be gone on with: {'; '.join(differing)}. "
             "Give another folder, or the settings that it was begun with."
         )
+
+
+def _different_parts(what: str, there: Mapping[str, Any], came: Mapping[str, Any]) -> list[str]:
+    """Each entry that differs; all in one where there is none on one side."""
+    if not there or not came:
+        return [_difference(what, there or "none", came or "none")] if there != came else []
+    return [
+        _difference(f"{what} '{name}'", there.get(name, "none"), came.get(name, "none"))
+        for name in sorted({*there, *came})
+        if there.get(name) != came.get(name)
+    ]
 
 
 def _difference(what: str, there: object, came: object) -> str:
