@@ -76,32 +76,39 @@ def cpu_seconds() -> float:
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def timed(function: Callable[[], object]) -> float:
+def timed(function: Callable[[], object], others: Callable[[], float] = lambda: 0.0) -> float:
     """CPU seconds of one call; the garbage collector waits."""
     gc.collect()
     enabled = gc.isenabled()
     gc.disable()
     try:
-        since = cpu_seconds()
+        since = cpu_seconds() + others()
         function()
-        return cpu_seconds() - since
+        return cpu_seconds() + others() - since
     finally:
         if enabled:
             gc.enable()
 
 
-def interleaved(functions: Mapping[str, Callable[[], object]], repeats: int, *, warm_up: int = 1) -> dict[str, float]:
+def interleaved(
+    functions: Mapping[str, Callable[[], object]],
+    repeats: int,
+    *,
+    warm_up: int = 1,
+    others: Callable[[], float] = lambda: 0.0,
+) -> dict[str, float]:
     """Median CPU seconds of every function; they are called in turns, A B A B ….
 
     Args:
         functions: Name -> what to time.
         repeats: Rounds that count.
         warm_up: Rounds before them that do not.
+        others: CPU seconds so far of processes that live on, such as those that render.
     """
     times: dict[str, list[float]] = {name: [] for name in functions}
     for turn in range(warm_up + repeats):
         for name, function in functions.items():
-            seconds = timed(function)
+            seconds = timed(function, others)
             if turn >= warm_up:
                 times[name].append(seconds)
     return {name: statistics.median(values) for name, values in times.items()}

@@ -1,7 +1,7 @@
 """Recording two cameras of `mujoco/lift`, beside LeRobot's own writer: the same pictures, rendered before.
 
 Ours encodes with x264 veryfast where nothing else is said, commits every episode and stores simulation states;
-LeRobot's default writes PNG files, then AV1. CPU time counts all threads and child processes.
+LeRobot's default writes PNG files, then AV1. CPU time counts all threads and processes.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from harness import Row, interleaved, less_is_better, main
 from lerobot_sim import registry
 from lerobot_sim.datasets.codecs import VideoSettings
 from lerobot_sim.datasets.writer import DatasetWriter
+from lerobot_sim.envs.mujoco.render_pool import POOL
 from lerobot_sim.episode import Episode
 from lerobot_sim.loop import Frames, rollout
 from lerobot_sim.policies.random import RandomPolicy
@@ -189,7 +190,9 @@ def _overhead(folder: Path, look: Look, episodes: int, full: bool) -> list[Row]:
             for episode in rollout(env, RandomPolicy(env.spec), range(episodes), sinks=[recorder]):
                 writer.add(episode, recorder.take(episode))
 
-    seconds = interleaved({"simulate": simulate, "encode": encode, "record": record}, 9 if full else 3)
+    seconds = interleaved(
+        {"simulate": simulate, "encode": encode, "record": record}, 9 if full else 3, others=POOL.cpu_s
+    )
     each = {name: 1e3 * value / len(frames) / episodes for name, value in seconds.items()}
     what = f"recording a step of two cameras 128x128 of look {look}, all of it"
     peer = f"simulating and rendering {each['simulate']:.1f} + encoding alone {each['encode']:.1f}"
