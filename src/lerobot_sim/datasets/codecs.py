@@ -233,11 +233,11 @@ def _probed(settings: VideoSettings, camera: Camera, fps: float) -> dict[str, An
 
 
 def to_frame(image: NDArray[Any], settings: VideoSettings, camera: Camera, number: int) -> Any:
-    """Picture `number` of a video as FFmpeg's frame; the array must stay as it is until it is encoded."""
+    """Picture `number` of a video as FFmpeg's frame; the same bytes give the same video."""
     import av
 
     if camera.kind == "rgb":
-        frame = av.VideoFrame.from_numpy_buffer(image, format="rgb24")
+        frame = av.VideoFrame.from_ndarray(image, format="rgb24")  # aligned: else last bits differ now and then
     else:
         frame = av.VideoFrame(camera.width, camera.height, "gray12le")
         plane: Any = frame.planes[0]
