@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-import array_api_compat
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +11,7 @@ Array: TypeAlias = Any
 """An array of NumPy, or of a namespace that array-api-compat knows."""
 
 
+# array-api-compat is imported where an array is not NumPy's: a simulator's own environment has NumPy alone
 _NUMPY_IS_STANDARD = hasattr(np, "astype")  # from NumPy 2.1 on
 
 
@@ -22,6 +22,8 @@ def namespace(array: Array) -> Any:
     """
     if _NUMPY_IS_STANDARD and isinstance(array, np.ndarray):
         return np
+    import array_api_compat
+
     return array_api_compat.array_namespace(array)
 
 
@@ -29,6 +31,8 @@ def device_of(array: Array) -> Any:
     """Where an array lies; "cpu" for NumPy's."""
     if isinstance(array, np.ndarray):
         return "cpu"
+    import array_api_compat
+
     return array_api_compat.device(array)  # pyright: ignore[reportUnknownMemberType]
 
 
@@ -36,6 +40,8 @@ def to_numpy(array: Array) -> NDArray[Any]:
     """The array on the host, as NumPy; no copy where it is there already."""
     if isinstance(array, np.ndarray):
         return array  # pyright: ignore[reportUnknownVariableType]
+    import array_api_compat
+
     return np.asarray(array_api_compat.to_device(array, "cpu"))
 
 

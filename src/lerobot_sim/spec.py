@@ -161,6 +161,27 @@ class EnvSpec:
         """The spec as JSON-ready data; infinite bounds become None."""
         return _plain(dataclasses.asdict(self))
 
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> EnvSpec:
+        """The spec that `to_dict` gave.
+
+        Raises:
+            InputError: It is not one.
+        """
+        try:
+            values = dict(content)
+            observation = {name: _feature(value) for name, value in values.pop("observation").items()}
+            return cls(
+                **{name: value for name, value in values.items() if name not in _NESTED},
+                observation=observation,
+                action=_feature(values["action"]),
+                params={name: _param(value) for name, value in values["params"].items()},
+                cameras={name: Camera(**value) for name, value in values["cameras"].items()},
+                capabilities=Capabilities(**values["capabilities"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(f"This is no environment's spec: {type(error).__name__} {error}.") from error
+
 
 def hold_length(rule: str) -> int | None:
     """k of "hold(k)", None for the other rules.
@@ -174,6 +195,30 @@ def hold_length(rule: str) -> int | None:
     if rule not in ("any", "final", "none"):
         raise InputError(f"A success rule is 'any', 'final', 'hold(k)' or 'none', '{rule}' came.")
     return None
+
+
+_NESTED = ("action", "params", "cameras", "capabilities")
+
+
+def _feature(value: Mapping[str, Any]) -> Feature:
+    own = dict(value)
+    own |= {"shape": tuple(own["shape"]), "names": tuple(own["names"])}
+    own |= {"low": _bound(own["low"], -math.inf), "high": _bound(own["high"], math.inf)}
+    return Feature(**own)
+
+
+def _param(value: Mapping[str, Any]) -> Param:
+    own = dict(value)
+    own |= {"shape": tuple(own["shape"]), "choices": own["choices"] and tuple(own["choices"])}
+    own |= {"low": _bound(own["low"], -math.inf), "high": _bound(own["high"], math.inf)}
+    own["nominal"] = _bound(own["nominal"], math.nan)
+    return Param(**own)
+
+
+def _bound(value: Any, missing: float) -> Any:
+    if isinstance(value, list):
+        return tuple(_bound(item, missing) for item in value)  # pyright: ignore[reportUnknownVariableType]
+    return missing if value is None else value
 
 
 def _plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lerobot_sim.env import End
 from lerobot_sim.episode import Episode
 from lerobot_sim.errors import ArrayError, InputError, StorageError
-from lerobot_sim.spec import ACTION, IMAGES, Camera, Capabilities, EnvSpec, Feature, Param
+from lerobot_sim.spec import ACTION, IMAGES, Camera, EnvSpec, Feature
 
 from . import sidecar, states
 from .codecs import VideoSettings
@@ -155,7 +155,10 @@ def spec_of(header: Header, name: str) -> EnvSpec:
         StorageError: The stored spec is damaged.
     """
     if header.environment is not None:
-        return _stored_spec(header.environment)
+        try:
+            return EnvSpec.from_dict(header.environment)
+        except InputError as error:
+            raise StorageError(f"The stored environment is damaged: {error}") from error
     observation: dict[str, Feature] = {}
     for key, feature in header.features.items():
         if key.startswith("observation.") and key not in header.cameras:
@@ -306,45 +309,3 @@ def _feature(feature: Mapping[str, Any]) -> Feature:
     flat = tuple(map(str, names)) if isinstance(names, list | tuple) else ()  # pyright: ignore[reportUnknownArgumentType]
     shape = tuple(int(size) for size in feature["shape"])
     return Feature(shape=shape, dtype=str(feature["dtype"]), names=flat if len(flat) == math.prod(shape) else ())
-
-
-def _stored_spec(content: Mapping[str, Any]) -> EnvSpec:
-    """The spec that `EnvSpec.to_dict` gave; None stands there for infinite bounds."""
-    try:
-        values = dict(content)
-        capabilities = Capabilities(**values.pop("capabilities"))
-        observation = {name: _stored_feature(value) for name, value in values.pop("observation").items()}
-        cameras = {name: Camera(**value) for name, value in values.pop("cameras").items()}
-        params = {name: _stored_param(value) for name, value in values.pop("params").items()}
-        action = _stored_feature(values.pop("action"))
-        return EnvSpec(
-            **values,
-            observation=observation,
-            action=action,
-            params=params,
-            cameras=cameras,
-            capabilities=capabilities,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise StorageError(f"The stored environment is damaged: {type(error).__name__} {error}.") from error
-
-
-def _stored_feature(value: Mapping[str, Any]) -> Feature:
-    own: dict[str, Any] = dict(value)
-    own |= {"shape": tuple(own["shape"]), "names": tuple(own["names"])}
-    own |= {"low": _stored_bound(own["low"], -math.inf), "high": _stored_bound(own["high"], math.inf)}
-    return Feature(**own)
-
-
-def _stored_param(value: Mapping[str, Any]) -> Param:
-    own: dict[str, Any] = dict(value)
-    own |= {"shape": tuple(own["shape"]), "choices": own["choices"] and tuple(own["choices"])}
-    own |= {"low": _stored_bound(own["low"], -math.inf), "high": _stored_bound(own["high"], math.inf)}
-    own["nominal"] = _stored_bound(own["nominal"], math.nan)
-    return Param(**own)
-
-
-def _stored_bound(value: Any, missing: float) -> Any:
-    if isinstance(value, list):
-        return tuple(_stored_bound(item, missing) for item in value)  # pyright: ignore[reportUnknownVariableType]
-    return missing if value is None else value
