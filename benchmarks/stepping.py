@@ -171,7 +171,7 @@ def measure(full: bool) -> list[Row]:
     threads, processes = scaling(recorded, 10)
     peer = json.loads(
         subprocess.run(
-            [peer_python("gym-hil"), str(HERE.parent / "peers/panda_pick_cube.py"), "100" if full else "30"],
+            [peer_python("gym-hil"), str(HERE.parent / "peers/panda_pick_cube.py"), "500" if full else "150"],
             capture_output=True,
             text=True,
             check=True,

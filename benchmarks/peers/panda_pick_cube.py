@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("MUJOCO_GL", "egl")
@@ -19,10 +21,13 @@ ENV = "gym_hil/PandaPickCubeBase-v0"
 LANES = 2
 
 
-def cpu() -> float:
-    """CPU seconds of this process and of the children that it waited for."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+def cpu(workers: Sequence[int] = ()) -> float:
+    """CPU seconds of this process and of `workers`, by their process ids."""
+    spent = time.process_time()
+    for worker in workers:
+        fields = Path(f"/proc/{worker}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        spent += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return spent
 
 
 def single(steps: int) -> float:
@@ -48,16 +53,17 @@ def make() -> gym.Env:
 
 def vector(kind: Callable[..., Any], steps: int) -> float:
     """CPU seconds a step of a lane, workers' included, start-up not."""
-    spent = []
-    for count in (3, 3 + steps):
-        since = cpu()
-        envs = kind([make] * LANES)
-        envs.reset(seed=0)
-        for _ in range(count):
-            envs.step(envs.action_space.sample())
-        envs.close()
-        spent.append(cpu() - since)
-    return (spent[1] - spent[0]) / (steps * LANES)
+    envs = kind([make] * LANES)
+    envs.reset(seed=0)
+    for _ in range(3):
+        envs.step(envs.action_space.sample())
+    workers = [process.pid for process in getattr(envs, "processes", [])]
+    since = cpu(workers)
+    for _ in range(steps):
+        envs.step(envs.action_space.sample())
+    spent = cpu(workers) - since
+    envs.close()
+    return spent / (steps * LANES)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -35,6 +36,11 @@ ENVIRONMENTS: Mapping[str, str] = {
 }
 """id -> "module:factory"; a factory takes num_envs and the task's own keywords."""
 
+FAMILIES: Mapping[str, str] = {}
+"""Family -> package that holds the catalogue of its tasks; see `lerobot_sim.simulators.families`."""
+
+_FAMILIES = "lerobot_sim.simulators.families"
+
 EXPERTS: Mapping[str, str] = {
     "mujoco/aloha-transfer": "lerobot_sim.experts.mujoco.aloha_transfer:make",
     "mujoco/drawer": "lerobot_sim.experts.mujoco.drawer:make",
@@ -49,7 +55,7 @@ EXPERTS: Mapping[str, str] = {
     "numpy/push-t": "lerobot_sim.experts.push_t:make",
     "numpy/reach": "lerobot_sim.experts.reach:make",
 }
-"""Environment's id -> "module:factory" of its scripted expert; a factory takes the EnvSpec."""
+"""Environment's id, or a pattern of ids -> "module:factory" of its scripted expert; a factory takes the EnvSpec."""
 
 POLICIES: Mapping[str, str] = {
     "mlp": "lerobot_sim.policies.mlp:make",
@@ -68,14 +74,21 @@ CONTENTS = "model_sha256"
 
 
 def environments() -> list[str]:
-    """Every environment's id, ours and third parties', sorted."""
+    """The id of every environment that runs in this process, ours and third parties', sorted."""
     return sorted({*ENVIRONMENTS, *_plug_ins("lerobot_sim.envs")})
+
+
+def family_tasks(family: str) -> list[str]:
+    """Every id of a family of simulators (`FAMILIES`), in the family's order; nothing of the simulator is imported."""
+    if family not in FAMILIES:
+        raise unknown_name("family of simulators", family, FAMILIES)
+    return [f"{family}/{task}" for task in import_module(FAMILIES[family]).tasks()]
 
 
 def policy_names(env_id: str | None = None) -> list[str]:
     """Every policy's name, sorted; with "expert" where the environment has one."""
     names = {*POLICIES, *(name for name in _plug_ins("lerobot_sim.policies") if "/" not in name)}
-    if env_id is None or env_id in EXPERTS or env_id in _plug_ins("lerobot_sim.policies"):
+    if env_id is None or _expert(env_id) or env_id in _plug_ins("lerobot_sim.policies"):
         names.add("expert")
     return sorted(names)
 
@@ -92,13 +105,34 @@ def resolve(name: str) -> str:
     ids = environments()
     if name in ids:
         return name
+    family, slash, task = name.replace("_", "-", 1 if "_" in name.partition("/")[0] else 0).partition("/")
+    if slash and family in FAMILIES:
+        return _resolve_in(family, task)
     matches = [known for known in ids if known.partition("/")[2] == name]
     if len(matches) == 1:
         return matches[0]
     if matches:
         raise InputError(f"Several environments are named '{name}': {', '.join(matches)}. Give the full name.")
+    if not slash:
+        matches = [
+            f"{family}/{task}"
+            for family in FAMILIES
+            if (task := import_module(_FAMILIES).today(FAMILIES[family], name))
+        ]
+        if len(matches) == 1:
+            return matches[0]
+        if matches:
+            raise InputError(f"Several environments are named '{name}': {', '.join(matches)}. Give the full name.")
     bare = [known.partition("/")[2] for known in ids if "/" in known] if "/" not in name else []
     raise unknown_name("environment", name, [*ids, *bare] if bare else ids, "`lerobot-sim list` shows all.")
+
+
+def _resolve_in(family: str, name: str) -> str:
+    task = import_module(_FAMILIES).today(FAMILIES[family], name)
+    if task is None:
+        ids = family_tasks(family)
+        raise unknown_name("environment", f"{family}/{name}", ids, f"`lerobot-sim list {family}` shows all.")
+    return f"{family}/{task}"
 
 
 def short_name(env_id: str) -> str:
@@ -146,6 +180,9 @@ def spec_of(name: str) -> EnvSpec:
     environments. Without either one lane is made and closed again.
     """
     env_id = resolve(name)
+    family, _, task = env_id.partition("/")
+    if family in FAMILIES:
+        return import_module(FAMILIES[family]).spec(task)
     factory = _factory(env_id)
     module = sys.modules.get(getattr(factory, "__module__", ""))
     held = getattr(module, "SPECS", {}).get(env_id, getattr(module, "SPEC", None))
@@ -161,6 +198,8 @@ def spec_of(name: str) -> EnvSpec:
 def version_of(name: str) -> int:
     """An environment's version: its factory's module's `VERSION` where there is one, else its spec's."""
     env_id = resolve(name)
+    if env_id.partition("/")[0] in FAMILIES:
+        return spec_of(env_id).version
     held = getattr(sys.modules.get(getattr(_factory(env_id), "__module__", "")), "VERSION", None)
     return held if isinstance(held, int) else spec_of(env_id).version
 
@@ -174,8 +213,8 @@ def make_policy(name: str, spec: EnvSpec, **options: Any) -> Policy:
         options: The policy's own keywords.
     """
     if name == "expert":
-        if spec.id in EXPERTS:
-            return _load(EXPERTS[spec.id])(spec, **options)
+        if known := _expert(spec.id):
+            return _load(known)(spec, **options)
         if spec.id not in _plug_ins("lerobot_sim.policies"):
             raise UnknownNameError(f"'{spec.id}' has no scripted expert. Policies for it: {policy_names(spec.id)}.")
         name = spec.id
@@ -186,7 +225,15 @@ def make_policy(name: str, spec: EnvSpec, **options: Any) -> Policy:
     raise unknown_name("policy", name, policy_names(spec.id))
 
 
+def _expert(env_id: str) -> str | None:
+    """The expert of an id, or of the first pattern that it fits."""
+    return EXPERTS.get(env_id) or next((EXPERTS[key] for key in EXPERTS if fnmatchcase(env_id, key)), None)
+
+
 def _factory(env_id: str) -> Callable[..., Env]:
+    family, _, task = env_id.partition("/")
+    if family in FAMILIES:
+        return partial(import_module(_FAMILIES).make, FAMILIES[family], task)
     suffix = Path(env_id).suffix
     if suffix in FILES:
         return partial(_load(FILES[suffix]), env_id)
