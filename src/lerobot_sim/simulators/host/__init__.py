@@ -1,0 +1,1 @@
+"""Simulators and policies in processes and virtual environments of their own."""
