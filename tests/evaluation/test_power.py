@@ -4,7 +4,15 @@ import pytest
 from lerobot_sim.errors import InputError
 from lerobot_sim.evaluation.intervals import wilson
 from lerobot_sim.evaluation.paired import mcnemar_exact
-from lerobot_sim.evaluation.power import episodes_for_width, episodes_to_tell_apart, paired_power
+from lerobot_sim.evaluation.power import (
+    episodes_for_width,
+    episodes_to_pass,
+    episodes_to_tell_apart,
+    episodes_unpaired,
+    paired_power,
+    smallest_improvement,
+)
+from lerobot_sim.evaluation.statistics import clopper_pearson
 
 
 def test_the_textbooks_number_of_episodes():
@@ -46,3 +54,24 @@ def test_shared_failures_need_fewer_seeds():
 def test_bad_input_is_refused(wrong):
     with pytest.raises(InputError, match=r"xpected|differ"):
         wrong()
+
+
+def test_episodes_to_pass_have_the_power():
+    episodes = episodes_to_pass(0.9, 0.8)
+    draws = np.random.default_rng(0).binomial(episodes, 0.9, 4000)
+    passed = {k: clopper_pearson(k, episodes)[0] >= 0.8 for k in set(draws.tolist())}
+    assert 0.78 <= np.mean([passed[k] for k in draws.tolist()]) <= 0.9
+    assert episodes_to_pass(0.99, 0.8) < episodes_to_pass(0.85, 0.8)
+    with pytest.raises(InputError, match="below the rate"):
+        episodes_to_pass(0.7, 0.8)
+
+
+def test_the_smallest_improvement_is_what_the_seeds_tell_apart():
+    improvement = smallest_improvement(0.6, 100)
+    assert episodes_to_tell_apart(0.6, 0.6 + improvement) == pytest.approx(100, abs=8)
+    assert smallest_improvement(0.95, 20) is None
+    assert smallest_improvement(1.0, 20) is None
+
+
+def test_pairs_never_need_more_than_different_seeds():
+    assert episodes_to_tell_apart(0.6, 0.7, agreement=0.5) < episodes_unpaired(0.6, 0.7)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import TypeVar
 
 from lerobot_sim.errors import InputError
 
 from .intervals import normal_quantile
+from .statistics import clopper_pearson
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +25,7 @@ class PairedResult:
         difference: Success rate of the first minus that of the second.
         low: Lower bound of the difference.
         high: Upper bound of the difference.
+        share: Of the seeds that only one solved, the first's share, with its exact bounds; 1/2 if neither is better.
         p_value: Of McNemar's exact test that neither is better.
     """
 
@@ -32,11 +35,15 @@ class PairedResult:
     difference: float
     low: float
     high: float
+    share: tuple[float, float, float]
     p_value: float
 
 
-def compare_pair(first: Mapping[int, bool], second: Mapping[int, bool], confidence: float = 0.95) -> PairedResult:
-    """Two policies' successes by seed; only seeds that both ran count.
+KeyT = TypeVar("KeyT", bound=Hashable)
+
+
+def compare_pair(first: Mapping[KeyT, bool], second: Mapping[KeyT, bool], confidence: float = 0.95) -> PairedResult:
+    """Two policies' successes by seed (or by task and seed); only seeds that both ran count.
 
     Raises:
         InputError: They share no seed.
@@ -47,6 +54,7 @@ def compare_pair(first: Mapping[int, bool], second: Mapping[int, bool], confiden
     first_only = sum(first[seed] and not second[seed] for seed in seeds)
     second_only = sum(second[seed] and not first[seed] for seed in seeds)
     low, high = difference_interval(first_only, second_only, len(seeds), confidence)
+    told = first_only + second_only
     return PairedResult(
         first_only=first_only,
         second_only=second_only,
@@ -54,6 +62,7 @@ def compare_pair(first: Mapping[int, bool], second: Mapping[int, bool], confiden
         difference=(first_only - second_only) / len(seeds),
         low=low,
         high=high,
+        share=(first_only / told if told else 0.5, *clopper_pearson(first_only, told, confidence)),
         p_value=mcnemar_exact(first_only, second_only),
     )
 

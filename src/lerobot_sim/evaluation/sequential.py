@@ -4,7 +4,7 @@ An ordinary interval or p-value is right if the number of episodes was fixed bef
 episode and stops when it suits finds something too often. What is here may be looked at as often as one likes:
 it leans on Ville's inequality, that a fair game's capital rises above 1/alpha with probability alpha at most
 (Ville 1939; Robbins, Ann. Math. Statist. 41, 1970). The price is a longer run than a fixed one's at its own number of
-episodes; TRI's STEP (Snyder et al. 2025) is a little sharper where the number of episodes is bounded beforehand.
+episodes; where the number of episodes is bounded beforehand, `stopping` has sharper tests.
 """
 
 from __future__ import annotations
