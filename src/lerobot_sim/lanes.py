@@ -159,6 +159,9 @@ class Slot:
         values = {name: to_numpy(value) for name, value in params(seeds).items()} if params else {}
         self.observation = self.env.reset(lanes, seeds, values or None)
         policy.reset(lanes + self.offset, seeds)
+        instruct = getattr(policy, "instruct", None)
+        if instruct:
+            instruct(lanes + self.offset, [self.env.instructions[lane] for lane in lanes])
         for row, (lane, (index, seed, attempt)) in enumerate(taken):
             own = {name: value[row] for name, value in values.items()}
             self.starts[lane] = Start(index, seed, attempt, self.env.instructions[lane], own)

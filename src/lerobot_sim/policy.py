@@ -35,6 +35,9 @@ class Decision:
 class Policy(Protocol):
     """Acts for a batch of lanes, each with its own memory.
 
+    One that reads what it is to do has a method `instruct(lanes, instructions)` as well: called after `reset` with
+    the task in words, one a lane.
+
     Attributes:
         cameras: What it reads, by name; empty for a policy that needs no images.
         batch_invariant: A lane's action does not depend, to the last bit, on the batch around it. Experts
