@@ -43,8 +43,8 @@ class State:
     Attributes:
         family: Whose.
         place: Its folder, which may not exist.
-        verdict: "missing"; "broken": there, but its Python has gone; "by hand": not built by `setup`, so nobody knows from
-            which lock; "old": of another lock than the one that we ship now; "current".
+        verdict: "missing"; "broken": there, but its Python has gone; "by hand": not built by `setup`, so nobody knows
+            from which lock; "old": of another lock than the one that we ship now; "current".
         record: What it says of itself; None where it is missing or was made by hand.
     """
 
@@ -61,13 +61,13 @@ class State:
     @property
     def words(self) -> str:
         """The verdict as a sentence."""
-        name = self.family.name
+        whose, where = f"The environment of '{self.family.name}'", f"at {self.place}"
         return {
-            "missing": f"The simulator '{name}' is not set up here (nothing is at {self.place}).",
-            "broken": f"The environment of '{name}' at {self.place} cannot run: the Python that it was built with is gone.",
-            "by hand": f"The environment of '{name}' at {self.place} was made by hand: its versions may be others than ours.",
-            "old": f"The environment of '{name}' is of an older lock than this version of lerobot-sim ships.",
-            "current": f"The environment of '{name}' is up to date.",
+            "missing": f"The simulator '{self.family.name}' is not set up here (nothing is {where}).",
+            "broken": f"{whose} {where} cannot run: the Python that it was built with is gone.",
+            "by hand": f"{whose} {where} was made by hand: its versions may be others than ours.",
+            "old": f"{whose} is of an older lock than this version of lerobot-sim ships.",
+            "current": f"{whose} is up to date.",
         }[self.verdict]
 
 

@@ -7,7 +7,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 SCHEMA = 1
 NAME = "lerobot-sim.json"
@@ -67,17 +67,13 @@ class Record:
 def read(environment: Path) -> Record | None:
     """The environment's record; None where there is none that this version can read."""
     try:
-        content = json.loads((environment / NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if not isinstance(content, dict) or cast("dict[str, Any]", content).get("schema") != SCHEMA:
-        return None
-    values = cast("dict[str, Any]", content)
-    known = {each.name for each in fields(Record)}
-    smoke = values.get("smoke")
-    try:
-        return Record(**{**{key: values[key] for key in values if key in known}, "smoke": smoke and SmokeRun(**smoke)})
-    except TypeError:
+        values: Any = json.loads((environment / NAME).read_text(encoding="utf-8"))
+        if values["schema"] != SCHEMA:
+            return None
+        known: dict[str, Any] = {each.name: values[each.name] for each in fields(Record)}
+        known["smoke"] = SmokeRun(**values["smoke"]) if values["smoke"] else None
+        return Record(**known)
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
