@@ -22,16 +22,21 @@ _MOST = 4
 
 
 class Pictures:
-    """Draws one model; the first picture of a size takes an OpenGL context."""
+    """Draws one model; the first picture of a size takes an OpenGL context.
 
-    def __init__(self, model: Any) -> None:
-        self._model = model
+    Args:
+        model: MuJoCo's.
+        shown: What of it is drawn, an `MjvOption`; MuJoCo's default where none is given.
+    """
+
+    def __init__(self, model: Any, shown: Any = None) -> None:
+        self._model, self._shown = model, shown
         self._renderers: dict[tuple[int, int, bool], Any] = {}
 
     def draw(self, data: Any, camera_name: str, camera: Camera) -> NDArray[np.uint8]:
         """uint8 (h, w, 3) from a camera of the model."""
         renderer = self._renderer(camera.height, camera.width, camera.look == "draft")
-        renderer.update_scene(data, camera=camera_name)
+        renderer.update_scene(data, camera=camera_name, scene_option=self._shown)
         if camera.look == "draft":
             renderer.scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = 0
         return renderer.render().copy()
