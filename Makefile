@@ -57,5 +57,5 @@ clean: ## remove .venv, tools and caches; outputs stay
 
 .venv/.dev: requirements/dev.lock pyproject.toml | .venv/bin/python
 	$(UV) pip install --quiet --python .venv --require-hashes -r requirements/dev.lock
-	$(UV) pip install --quiet --python .venv --no-deps -e .
+	$(UV) pip install --quiet --python .venv --no-deps -e . -e packages/lerobot_env_sim
 	@touch $@
