@@ -36,7 +36,13 @@ ENVIRONMENTS: Mapping[str, str] = {
 }
 """id -> "module:factory"; a factory takes num_envs and the task's own keywords."""
 
-FAMILIES: Mapping[str, str] = {}
+FAMILIES: Mapping[str, str] = {
+    "aloha": "lerobot_sim.simulators.aloha",
+    "gym-hil": "lerobot_sim.simulators.gym_hil",
+    "libero": "lerobot_sim.simulators.libero",
+    "metaworld": "lerobot_sim.simulators.metaworld",
+    "pusht": "lerobot_sim.simulators.pusht",
+}
 """Family -> package that holds the catalogue of its tasks; see `lerobot_sim.simulators.families`."""
 
 _FAMILIES = "lerobot_sim.simulators.families"
