@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from lerobot_sim.errors import SimError
+
 COMMANDS = {
     "list": "environments and their policies",
     "collect": "record demonstrations into a LeRobot dataset",
@@ -16,6 +18,8 @@ COMMANDS = {
     "dataset": "look at, check, mend and rearrange datasets: `lerobot-sim dataset --help`",
     "rerender": "draw a dataset's episodes again: other cameras, sizes, looks, visual Params",
     "gallery": "a picture of every task with every robot",
+    "setup": "another's simulator, in an environment of its own: `lerobot-sim setup --list`",
+    "doctor": "what works here, what is missing, and the command that mends it",
 }
 
 HELP = """usage: lerobot-sim COMMAND [options]
@@ -55,8 +59,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[0] not in COMMANDS:
         return no_such_command(arguments[0], COMMANDS)
     with explained("--debug" in arguments) as outcome:
-        outcome.exit_code = import_module(f"{__package__}.{arguments[0]}").main(arguments[1:])
+        outcome.exit_code = _run(arguments[0], arguments[1:])
     return outcome.exit_code
+
+
+def _run(name: str, arguments: Sequence[str]) -> int:
+    """Runs a command; where it misses a simulator that is then set up, it runs again."""
+    mended: set[str] = set()
+    while True:
+        try:
+            return import_module(f"{__package__}.{name}").main(arguments)
+        except SimError as error:
+            from .setup import offered
+
+            if str(error) in mended or not offered(error, arguments):
+                raise
+            mended.add(str(error))
 
 
 if __name__ == "__main__":

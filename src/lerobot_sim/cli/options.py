@@ -36,6 +36,9 @@ class RobotOptions(CommonOptions):
     model_path: Annotated[str, tyro.conf.arg(name="robot.model-path", metavar="PATH")] = ""
     """Your own MJCF of that robot, or a TOML file that describes one, in the place of ours."""
 
+    yes: bool = False
+    """Where the task's simulator is not set up here, set it up without asking."""
+
 
 @dataclass(kw_only=True)
 class SteppingOptions(RobotOptions):

@@ -79,6 +79,11 @@ def first_working(start: Callable[[str], Started]) -> Started:
     raise NoRenderingError(f"Pictures need OpenGL without a window. {what} not work here:{''.join(reasons)}")
 
 
+def mending(backend: str) -> str:
+    """What to do where a backend does not work, in words."""
+    return _MENDING[backend]
+
+
 def explained(error: Exception) -> Exception:
     """What to say where MuJoCo itself could not be imported: `MUJOCO_GL` may name what this machine has not."""
     wanted = os.environ.get("MUJOCO_GL", "").lower().strip()
