@@ -53,7 +53,7 @@ def test_render_is_a_camera_where_gymnasium_renders():
     alone = gymnasium.make("Pendulum-v1", render_mode="rgb_array")
     alone.reset(seed=2)
     np.testing.assert_array_equal(env.render(env.spec.cameras, [1])["front"][0], alone.render())
-    with pytest.raises(InputError, match="'rgb' only"):
+    with pytest.raises(InputError, match="gives 'rgb'; 'depth'"):
         env.render({"front": Camera(kind="depth")})
 
 

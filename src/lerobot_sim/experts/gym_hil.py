@@ -50,7 +50,9 @@ def make(spec: EnvSpec, noise: float = 0.02) -> ScriptedExpert:
         InputError: The options leave out what it needs: the gripper, or the cube's position.
     """
     if spec.options.get("image_obs") or not spec.options.get("use_gripper", True):
-        raise InputError("The expert reads the cube's position and closes the gripper: image_obs=False, use_gripper=True.")
+        raise InputError(
+            "The expert reads the cube's position and closes the gripper: image_obs=False, use_gripper=True."
+        )
     params = spec.options.get("ee_action_space_params", {})
     lengths = np.array([params.get(f"{axis}_step_size", 0.025) for axis in "xyz"])
     return ScriptedExpert(spec, lambda o: decide(o, lengths), noise)

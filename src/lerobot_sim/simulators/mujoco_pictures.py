@@ -3,6 +3,7 @@
 The look "draft" has no shadows and one sample a pixel; "standard" and "full" are the simulator's own picture.
 """
 
+# pyright: reportAttributeAccessIssue=false
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # a simulator's own mujoco, of whatever version
 

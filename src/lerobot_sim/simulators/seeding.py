@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def word(seed: int) -> int:
 
 
 @contextlib.contextmanager
-def global_seed(seed: int) -> Iterator[None]:
+def global_seed(seed: int) -> Generator[None]:
     """Within it NumPy's global generator begins at a seed; afterwards it stands where it stood before."""
     before = np.random.get_state()  # noqa: NPY002  a simulator uses it
     np.random.seed(word(seed))  # noqa: NPY002

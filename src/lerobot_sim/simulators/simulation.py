@@ -189,7 +189,8 @@ class SimulationEnv:
         rows = check_lanes(self.num_envs, lanes)
         self._require_restore()
         memory = self._memory()
-        self._check_state(state, memory, len(rows))
+        parts = {f"inner.{name}" for lane in rows[:1].tolist() for name in self._own(lane, "get_state")()}
+        self._check_state(state, {*memory, *parts} if parts else {*memory, *state}, memory, len(rows))
         inner = {name: value for name, value in state.items() if name.startswith("inner.")}
         for place, lane in enumerate(rows.tolist()):
             own = {name.removeprefix("inner."): np.array(value[place]) for name, value in inner.items()}
@@ -285,11 +286,12 @@ class SimulationEnv:
         parts |= {f"params.{name}": value for name, value in self._params.items()}
         return {**parts, "t": self._t, "end": self._end, "success": self._success}
 
-    def _check_state(self, state: State, memory: Mapping[str, NDArray[Any]], count: int) -> None:
+    def _check_state(self, state: State, expected: set[str], memory: Mapping[str, NDArray[Any]], count: int) -> None:
         """Refuses what no `get_state` of as many lanes can have given."""
-        own = {name for name in state if not name.startswith("inner.")}
-        if own != set(memory) or (count and own == set(state)):
-            raise InputError(f"This is no state of '{self._spec.id}': it holds {sorted(state)}.")
+        if set(state) != expected:
+            raise InputError(
+                f"This is no state of '{self._spec.id}': expected {sorted(expected)}, {sorted(state)} came."
+            )
         for name, value in state.items():
             shape = (count, *memory[name].shape[1:]) if name in memory else (count, *np.shape(value)[1:])
             if np.shape(value) != shape:

@@ -35,7 +35,7 @@ _JOINTS = tuple(f"joint{index}" for index in range(1, 8))
 _PLACE = {"panda-pick-cube": "cube", "panda-arrange-boxes": "red_box"}
 _ABOUT = {
     "panda-pick-cube": "lift the cube by 10 cm; leaving the area of its starts ends the episode",
-    "panda-arrange-boxes": "five boxes onto five targets, within 3 cm each; only the red one is observed, as in gym-hil",
+    "panda-arrange-boxes": "five boxes onto five targets, within 3 cm each; only the red one is observed",
 }
 _OLD = re.compile(r"(?:gym_hil/)?Panda(PickCube|ArrangeBoxes)(Base|Viewer|Gamepad|Keyboard|Spacemouse)?-v0")
 _TASKS = {"PickCube": "panda-pick-cube", "ArrangeBoxes": "panda-arrange-boxes"}

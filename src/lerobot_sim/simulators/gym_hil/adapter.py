@@ -6,15 +6,17 @@ the last substep, so that a state alone does not go on exactly. The last is mend
 one substep from it derives the same numbers again.
 """
 
+# pyright: reportAttributeAccessIssue=false
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUntypedBaseClass=false, reportUnknownParameterType=false
+# pyright: reportCallIssue=false
 # gym-hil and the mujoco that it needs are not among our own packages
 
 from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -155,18 +157,14 @@ class GymHilSimulation:
 
 def make_env(spec: EnvSpec, task: str, options: Options, num_envs: int) -> SimulationEnv:
     """`num_envs` lanes of a task."""
-    return SimulationEnv(
-        spec, lambda: GymHilSimulation(task, options), num_envs, metrics=metrics(task, options)
-    )
+    return SimulationEnv(spec, lambda: GymHilSimulation(task, options), num_envs, metrics=metrics(task, options))
 
 
 def _base(task: str, options: Options) -> Any:
     """gym-hil's environment beneath its wrappers, with what its constructor cannot be told."""
     with _undrawn():
         if task == "panda-pick-cube":
-            made: Any = _PickCube(
-                reward_type=options.reward_type, random_block_position=options.random_block_position
-            )
+            made: Any = _PickCube(reward_type=options.reward_type, random_block_position=options.random_block_position)
         else:
             made = _ArrangeBoxes(reward_type=options.reward_type)
     bounds = options.ee_action_space_params["bounds"]
@@ -186,7 +184,7 @@ class _NoRenderer:
 
 
 @contextlib.contextmanager
-def _undrawn() -> Iterator[None]:
+def _undrawn() -> Generator[None]:
     """Within it gym-hil's own `mujoco` has a renderer that does nothing; everybody else's is as it was."""
     true = mujoco_gym_env.mujoco
     mujoco_gym_env.mujoco = SimpleNamespace(**{**vars(true), "Renderer": _NoRenderer})

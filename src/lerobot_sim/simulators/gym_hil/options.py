@@ -3,7 +3,7 @@
 | key | here |
 |---|---|
 | `use_gripper` | without it the action is (x, y, z) and the fingers stay open |
-| `gripper_penalty` | the metric of that name, at every step that opens or closes the fingers; the reward is not touched |
+| `gripper_penalty` | the metric of that name, at steps that open or close the fingers; the reward stays |
 | `random_block_position` | the cube lies anywhere in reach (the default here) or at one place (gym-hil's default) |
 | `image_obs` | as there: without `observation.environment_state`; pictures come on demand, whatever it says |
 | `resize_size` | the cameras' size, (height, width) |
@@ -36,7 +36,7 @@ _RANDOMIZE = "lanes vary by seed and Params here; gym-hil itself has no randomiz
 _ACTS = "whoever acts is a policy here, not a part of the environment"
 
 REPLACED: Mapping[str, str] = {
-    "max_gripper_pos": "it limits the gripper of a real SO-100; gym-hil's fourth action goes from 0 (open) to 2 (close)",
+    "max_gripper_pos": "it limits a real SO-100's gripper; gym-hil's fourth action goes from 0 (open) to 2 (close)",
     "enable_domain_randomization": _RANDOMIZE,
     "visual_randomization": _RANDOMIZE,
     "physics_randomization": _RANDOMIZE,
@@ -167,13 +167,13 @@ def _refusal(key: str, value: Any) -> str:
     return "" if value in taken else why
 
 
-def _flag(key: str, value: Any, base: Any) -> bool:
+def _flag(key: str, value: Any, _base: Any) -> bool:
     if not isinstance(value, bool):
         raise InputError(f"{key}: expected true or false, {value!r} came.")
     return value
 
 
-def _number(key: str, value: Any, base: Any = None) -> float:
+def _number(key: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise InputError(f"{key}: expected a number, {value!r} came.")
     return float(value)
@@ -192,25 +192,25 @@ def _penalty(key: str, value: Any, base: Any) -> float:
     return penalty
 
 
-def _size(key: str, value: Any, base: Any) -> tuple[int, int]:
+def _size(key: str, value: Any, _base: Any) -> tuple[int, int]:
     height, width = _vector(key, value, 2)
     if height < 1 or width < 1 or height != int(height) or width != int(width):
         raise InputError(f"{key}: expected (height, width) in whole pixels, {value!r} came.")
     return int(height), int(width)
 
 
-def _joints(key: str, value: Any, base: Any) -> tuple[float, ...]:
+def _joints(key: str, value: Any, _base: Any) -> tuple[float, ...]:
     return tuple(_vector(key, value, 7))
 
 
-def _seconds(key: str, value: Any, base: Any) -> float:
+def _seconds(key: str, value: Any, _base: Any) -> float:
     seconds = _number(key, value)
     if seconds * FPS < 1:
         raise InputError(f"{key}: expected at least one step, {1 / FPS} s, {value} came.")
     return seconds
 
 
-def _reward(key: str, value: Any, base: Any) -> str:
+def _reward(_key: str, value: Any, _base: Any) -> str:
     if value not in ("sparse", "dense"):
         raise unknown_name("reward_type", str(value), ("sparse", "dense"))
     return str(value)
@@ -226,7 +226,7 @@ def _tip(key: str, value: Any, base: Any) -> dict[str, Any]:
             if found[name] <= 0:
                 raise InputError(f"{key}.{name}: expected a length above 0 m, {item} came.")
         elif name == "bounds":
-            given = cast("Mapping[str, Any]", item) if isinstance(item, Mapping) else {}
+            given: Mapping[str, Any] = cast("Mapping[str, Any]", item) if isinstance(item, Mapping) else {}
             low, high = (_vector(f"{key}.bounds.{end}", given.get(end), 3) for end in ("min", "max"))
             if any(one >= other for one, other in zip(low, high, strict=True)):
                 raise InputError(f"{key}.bounds: expected min below max, {low} and {high} came.")

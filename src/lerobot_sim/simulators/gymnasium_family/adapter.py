@@ -1,0 +1,76 @@
+"""gymnasium's registry as a family: an id and options become a GymnasiumEnv."""
+
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
+# gymnasium's types are partly unknown
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import gymnasium
+from gymnasium.envs.registration import load_env_creator
+
+from lerobot_sim.errors import InputError, unknown_name
+from lerobot_sim.simulators.gymnasium_calls import AnyEnv
+from lerobot_sim.simulators.gymnasium_env import GymnasiumEnv
+
+
+def is_registered(gym_id: str) -> bool:
+    """Whether gymnasium knows an id now."""
+    return gym_id in gymnasium.registry
+
+
+def make_env(task: str, num_envs: int, options: Mapping[str, Any], given: Mapping[str, Any]) -> GymnasiumEnv:
+    """`num_envs` lanes of a task.
+
+    Args:
+        task: The id, with a dot for a namespace's slash.
+        num_envs: Number of lanes.
+        options: All that is known and given.
+        given: What of them the caller gave, for the spec.
+
+    Raises:
+        InputError: The module cannot be imported, or gymnasium cannot make the environment.
+        UnknownNameError: gymnasium knows no such id.
+    """
+    rest = dict(options)
+    module, keywords = rest.pop("module", None), dict(rest.pop("make_options", None) or {})
+    gym_id = _registered(task, module)
+    keywords.setdefault("render_mode", _pictures(gym_id))
+
+    def make() -> AnyEnv:
+        try:
+            return gymnasium.make(gym_id, **keywords)
+        except (gymnasium.error.Error, ImportError, TypeError) as error:
+            raise InputError(f"gymnasium could not make '{gym_id}' with {keywords}: {error}") from error
+
+    instruction = rest.pop("instruction", None) or gym_id
+    return GymnasiumEnv(
+        make, num_envs, env_id=f"gymnasium/{task}", instruction=instruction, options=dict(given), **rest
+    )
+
+
+def _registered(task: str, module: str | None) -> str:
+    if module is not None:
+        try:
+            import_module(module)
+        except ImportError as error:
+            raise InputError(f"'gymnasium/{task}' needs the module '{module}': {error}") from error
+    for gym_id in (task, task.replace(".", "/", 1)):
+        if is_registered(gym_id):
+            return gym_id
+    known = [name.replace("/", ".", 1) for name in gymnasium.registry]
+    hint = "A third party's environment needs the module that registers it: module='…'."
+    raise unknown_name("environment of gymnasium", task, known, hint)
+
+
+def _pictures(gym_id: str) -> str | None:
+    """The render mode that gives pictures on demand, where the environment says that it has it."""
+    entry: Any = gymnasium.registry[gym_id].entry_point
+    try:
+        made: Any = load_env_creator(entry) if isinstance(entry, str) else entry
+    except (ImportError, AttributeError):
+        return None  # gymnasium.make will say what is missing
+    return "rgb_array" if "rgb_array" in getattr(made, "metadata", {}).get("render_modes", ()) else None
