@@ -1,24 +1,26 @@
 """One lane of MetaWorld: the only module that imports it, beside its experts'."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# mujoco's and metaworld's types are unknown where they are not installed
+# pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
+# metaworld and the mujoco that it needs are not among our own packages
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import mujoco  # pyright: ignore[reportMissingTypeStubs]
+import mujoco
 import numpy as np
-from metaworld.env_dict import ALL_V3_ENVIRONMENTS  # pyright: ignore[reportMissingImports]
+from metaworld.env_dict import ALL_V3_ENVIRONMENTS
 from numpy.typing import NDArray
 
 from lerobot_sim.errors import InputError
+from lerobot_sim.simulators.mujoco_pictures import Pictures
 from lerobot_sim.simulators.simulation import Outcome
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, Camera
 
 from .catalogue import TASKS
-from .memory import Memory, plain_attributes, restore_attributes, set_physics
+from .memory import Memory, physics_of, plain_attributes, restore_attributes, set_physics
 from .options import GOAL, METRICS, OBJECTS, ROBOT, Options
 from .suites import GOALS_A_TASK, goal_of_seed, goals
 
@@ -26,7 +28,8 @@ UPSIDE_DOWN = ("corner", "corner2", "corner3", "corner4")
 """Cameras whose pictures are turned by 180 degrees."""
 
 _FRAME = ROBOT + OBJECTS
-_RENDERERS = 4
+_WARNINGS = mujoco.mjtWarning
+_DIVERGED = [int(kind) for kind in (_WARNINGS.mjWARN_BADQPOS, _WARNINGS.mjWARN_BADQVEL, _WARNINGS.mjWARN_BADQACC)]
 
 
 class MetaWorldSimulation:
@@ -42,11 +45,10 @@ class MetaWorldSimulation:
         env._set_task_called, env._freeze_rand_vec = True, True
         env._partially_observable = not options.shows_goal
         self._frames = np.zeros((options.frame_stack, _FRAME))
-        self._renderers: dict[tuple[int, int], Any] = {}
+        self._pictures = Pictures(env.model)
         self._made = plain_attributes(env)
         self._model = {name: getattr(env.model, name).copy() for name in ("body_pos", "site_pos")}
-        self._physics = np.zeros(mujoco.mj_stateSize(env.model, mujoco.mjtState.mjSTATE_INTEGRATION))
-        mujoco.mj_getState(env.model, env.data, self._physics, mujoco.mjtState.mjSTATE_INTEGRATION)
+        self._physics = physics_of(env)
         self._reset(goal_of_seed(task, 0))
         env.step(np.zeros(4, np.float32))  # the last attributes appear with the first step
         self._memory = Memory(env)
@@ -73,27 +75,20 @@ class MetaWorldSimulation:
         return Outcome(self._observation(observed), reward, bool(info["success"]), metrics=metrics)
 
     def render(self, name: str, camera: Camera) -> NDArray[np.uint8]:
-        renderer = self._renderer(camera.height, camera.width)
-        renderer.update_scene(self._env.data, camera=name)
-        plain = camera.look == "draft"
-        for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION):
-            renderer.scene.flags[flag] = not plain
-        image = renderer.render()
-        return np.ascontiguousarray(image[::-1, ::-1] if name in UPSIDE_DOWN else image)
+        image = self._pictures.draw(self._env.data, name, camera)
+        return np.ascontiguousarray(image[::-1, ::-1]) if name in UPSIDE_DOWN else image
 
     def get_state(self) -> dict[str, NDArray[Any]]:
         return {**self._memory.read(), "frames": self._frames.copy()}
 
     def set_state(self, state: Mapping[str, NDArray[Any]]) -> None:
-        if np.shape(state.get("frames")) != self._frames.shape:
+        if "frames" not in state or state["frames"].shape != self._frames.shape:
             raise InputError(f"This is no state of '{self._task}' with frame_stack={self._options.frame_stack}.")
         self._memory.write(state)
         self._frames[:] = state["frames"]
 
     def close(self) -> None:
-        for renderer in self._renderers.values():
-            renderer.close()
-        self._renderers.clear()
+        self._pictures.close()
         self._env.close()
 
     def _goal(self, seed: int) -> NDArray[np.float64]:
@@ -111,9 +106,9 @@ class MetaWorldSimulation:
         set_physics(env, self._physics)
         env._last_rand_vec = goal.copy()
         observed, _ = env.reset()
-        now = np.zeros_like(self._physics)
-        mujoco.mj_getState(env.model, env.data, now, mujoco.mjtState.mjSTATE_INTEGRATION)
-        set_physics(env, now)  # some tasks leave bodies where they were before; a picture must show where they are
+        set_physics(
+            env, physics_of(env)
+        )  # some tasks leave bodies where they were before; a picture must show where they are
         return observed
 
     def _succeeds(self) -> bool:
@@ -132,21 +127,3 @@ class MetaWorldSimulation:
             return {STATE: robot}
         others = np.concatenate([self._frames[:, ROBOT:].ravel(), observed[-GOAL:]])
         return {STATE: robot, ENVIRONMENT_STATE: others.astype(np.float32)}
-
-    def _renderer(self, height: int, width: int) -> Any:
-        """The renderer of a size; the few that were used last are kept."""
-        renderer = self._renderers.pop((height, width), None)
-        if renderer is None:
-            while len(self._renderers) >= _RENDERERS:
-                self._renderers.pop(next(iter(self._renderers))).close()
-            buffer = self._env.model.vis.global_
-            buffer.offheight, buffer.offwidth = max(buffer.offheight, height), max(buffer.offwidth, width)
-            renderer = mujoco.Renderer(self._env.model, height, width)
-        self._renderers[(height, width)] = renderer
-        return renderer
-
-
-_DIVERGED = [
-    int(kind)
-    for kind in (mujoco.mjtWarning.mjWARN_BADQPOS, mujoco.mjtWarning.mjWARN_BADQVEL, mujoco.mjtWarning.mjWARN_BADQACC)
-]

@@ -5,15 +5,16 @@ before this one) and moves bodies and sites of its model. Attributes that are vi
 the physics by themselves.
 """
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# mujoco's and metaworld's types are unknown where they are not installed
+# pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
+# metaworld and the mujoco that it needs are not among our own packages
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import mujoco  # pyright: ignore[reportMissingTypeStubs]
+import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +23,7 @@ from lerobot_sim.errors import InputError
 _ABSENT, _NONE, _BOOL, _INT, _FLOAT, _FLOAT64, _ARRAY = range(7)
 _SCALARS = {_BOOL: bool, _INT: int, _FLOAT: float, _FLOAT64: np.float64}
 _MODEL = ("body_pos", "site_pos")
+_INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
 class Memory:
@@ -35,8 +37,6 @@ class Memory:
         self._env = env
         self._kept = {name: _shape(value) for name, value in sorted(vars(env).items()) if _is_plain(value)}
         self._dtypes = {name: value.dtype for name, value in vars(env).items() if isinstance(value, np.ndarray)}
-        self._integration = mujoco.mjtState.mjSTATE_INTEGRATION
-        self._size = mujoco.mj_stateSize(env.model, self._integration)
 
     def read(self) -> dict[str, NDArray[Any]]:
         """Copies of all of it, of the same shapes at any time."""
@@ -46,10 +46,8 @@ class Memory:
         for index, (name, shape) in enumerate(self._kept.items()):
             kinds[index] = _kind(present[name]) if name in present else _ABSENT
             parts.append(_numbers(present.get(name), shape, name))
-        physics = np.zeros(self._size)
-        mujoco.mj_getState(self._env.model, self._env.data, physics, self._integration)
         model = {name: getattr(self._env.model, name).copy() for name in _MODEL}
-        return {"physics": physics, **model, "kinds": kinds, "values": np.concatenate(parts)}
+        return {"physics": physics_of(self._env), **model, "kinds": kinds, "values": np.concatenate(parts)}
 
     def write(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Puts back what `read` gave, of this environment or of another of its task.
@@ -81,12 +79,18 @@ class Memory:
             setattr(self._env, name, _SCALARS[kind](numbers.item()))
 
 
+def physics_of(env: Any) -> NDArray[np.float64]:
+    """Positions, velocities and all else that MuJoCo goes on from."""
+    physics = np.zeros(mujoco.mj_stateSize(env.model, _INTEGRATION))
+    mujoco.mj_getState(env.model, env.data, physics, _INTEGRATION)
+    return physics
+
+
 def set_physics(env: Any, physics: NDArray[np.float64]) -> None:
-    """Sets positions, velocities and all else that MuJoCo goes on from, and what follows from them."""
-    which = mujoco.mjtState.mjSTATE_INTEGRATION
-    mujoco.mj_setState(env.model, env.data, physics, which)
+    """Sets what `physics_of` gave, and what follows from it."""
+    mujoco.mj_setState(env.model, env.data, physics, _INTEGRATION)
     mujoco.mj_forward(env.model, env.data)
-    mujoco.mj_setState(env.model, env.data, physics, which)  # the solver's warm start was overwritten
+    mujoco.mj_setState(env.model, env.data, physics, _INTEGRATION)  # the solver's warm start was overwritten
 
 
 def plain_attributes(env: Any) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """MetaWorld's own scripted policies as one of ours; runs where MetaWorld can be imported."""
 
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# metaworld's types are unknown where it is not installed
+# pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
+# metaworld and the mujoco that it needs are not among our own packages
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ import warnings
 from collections.abc import Mapping
 
 import numpy as np
-from metaworld.policies import ENV_POLICY_MAP  # pyright: ignore[reportMissingImports]
+from metaworld.policies import ENV_POLICY_MAP
 from numpy.typing import NDArray
 
 from lerobot_sim.arrays import Array

@@ -98,7 +98,7 @@ def goals(name: str, split: str, task: str, seed: int) -> Goal:
     if not 0 <= seed < 2**32 - 1:
         raise InputError(f"seed: the goals of a benchmark are drawn with a seed from 0 to {2**32 - 2}, {seed} came.")
     alone = name.endswith("1")
-    stream = np.random.RandomState(seed + 1 if alone and split == "test" else seed)  # noqa: NPY002  MetaWorld's own
+    stream = np.random.RandomState(seed + 1 if alone and split == "test" else seed)
     for member in (task,) if alone else members:
         found = np.array([_goal_of_reset(TASKS[member], stream) for _ in range(GOALS_A_TASK)])
         if member == task:
@@ -113,9 +113,9 @@ def goal_of_seed(task: str, seed: int, salt: int = 0) -> Goal:
     With `salt` 0 and a seed of 32 bits it is that of MetaWorld's `goal_observable` environment made with `seed=`.
     """
     if salt == 0 and 0 <= seed < 2**32:
-        return _goal_of_reset(TASKS[task], np.random.RandomState(seed))  # noqa: NPY002
+        return _goal_of_reset(TASKS[task], np.random.RandomState(seed))
     words = [word & 0xFFFFFFFF for word in (seed, seed >> 32, salt, salt >> 32)]
-    return _goal_of_reset(TASKS[task], np.random.RandomState(words))  # noqa: NPY002
+    return _goal_of_reset(TASKS[task], np.random.RandomState(words))
 
 
 def _goal_of_reset(task: Task, stream: np.random.RandomState) -> Goal:
