@@ -32,8 +32,8 @@ class Console:
             print(json.dumps(values, indent=2))
 
     @contextlib.contextmanager
-    def progress(self, what: str, total: float, unit: str) -> Generator[Callable[[float], None]]:
-        """A progress bar on standard error; yields a function that takes how much is done by now."""
+    def progress(self, what: str, total: float, unit: str) -> Generator[Callable[..., None]]:
+        """A progress bar on standard error; yields a function that takes how much is done by now (and of how much)."""
         from rich.console import Console as RichConsole
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -46,7 +46,7 @@ class Console:
         )
         with Progress(*columns, console=RichConsole(stderr=True)) as bar:
             task = bar.add_task(what, total=total)
-            yield lambda done: bar.update(task, completed=done)
+            yield lambda done, total=None: bar.update(task, completed=done, total=total)
 
     def profile(self, profile: Profile, asked: bool) -> None:
         """Where the time went, if it was asked."""

@@ -1,39 +1,64 @@
-"""`lerobot-sim eval TASK`: a policy's success rate on held-out seeds, with its interval, and videos."""
+"""`lerobot-sim eval`: a policy's success rate under a protocol, with its interval, metrics and videos."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from .options import SteppingOptions, Task, at_least, env_options, filled, read
+import tyro
 
-ABOUT = """Score a policy on held-out seeds, which no demonstration has.
+from lerobot_sim.errors import InputError
 
-The success rate comes with its exact 95% interval (Clopper-Pearson). Results are
-written as they are known: an evaluation that was interrupted goes on where it was.
+from .options import SteppingOptions, at_least, env_options, filled, read
+
+ABOUT = """Score a policy: one task on held-out seeds, or all tasks of a protocol.
+
+Success rates come with their 95% interval. Results are written as they are known: an
+evaluation that was interrupted goes on where it was, and gives the same numbers.
+`lerobot-sim eval protocols` lists protocols and metrics, `lerobot-sim eval merge` joins
+shards. LeRobot's flags (--policy.path, --env.type, --eval.n_episodes …) are understood.
 
 examples:
   lerobot-sim eval push-t --policy expert --episodes 1000
-  lerobot-sim eval push-t --policy outputs/push-t/best_policy.npz --videos 3"""
+  lerobot-sim eval push-t --policy outputs/push-t/best_policy.npz --videos 3
+  lerobot-sim eval mujoco/lift --policy expert --grid pad_friction=0.5,1,2 --real-time 100
+  lerobot-sim eval --protocol metaworld-ml10 --policy expert --workers 4"""
+
+POLICY = "outputs/<task>/best_policy.npz"
 
 
 @dataclass(kw_only=True)
 class EvalOptions(SteppingOptions):
     """Options of `eval`."""
 
-    task: Task
-    """Environment, such as push-t or numpy/push-t."""
+    task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="[TASK]")] = ""
+    """Environment, such as push-t or numpy/push-t; or give --protocol."""
 
-    policy: str = "outputs/<task>/best_policy.npz"
+    protocol: str = ""
+    """Protocol by name, or your own .toml file; the task's own (200 held-out episodes) by default."""
+
+    policy: str = POLICY
     """Who acts: expert, random, or a checkpoint's path."""
 
-    episodes: int = 200
-    """Held-out episodes."""
+    episodes: int | None = None
+    """Episodes of each task, in the place of the protocol's."""
+
+    metrics: tuple[str, ...] = ()
+    """What is measured, in the place of the protocol's, such as: success_rate action_smoothness safety."""
+
+    grid: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """Also under other Params: PARAM=VALUE,VALUE,…; give it again for a further axis."""
+
+    real_time: str = ""
+    """The world goes on while the policy thinks: a latency in ms, or "measured"."""
+
+    map: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """POLICY_KEY=ENVIRONMENT_KEY, or FAMILY:POLICY_KEY=ENVIRONMENT_KEY; again for a further key."""
 
     videos: int = 0
-    """Write videos of the first so many episodes."""
+    """Videos of so many episodes of each task: failures and successes in turn, the first of each."""
 
     camera: str = "<first>"
     """The videos' camera."""
@@ -44,8 +69,18 @@ class EvalOptions(SteppingOptions):
     output_dir: Path = Path("outputs/<task>/eval/<policy>")
     """Folder of results and videos."""
 
-    num_envs: int = 100
-    """Lanes that run in lockstep: the policy's batch size, which is recorded with the score."""
+    num_envs: int = 0
+    """Lanes that run in lockstep: the policy's batch size, which is recorded with the score. 0: 100 of our own
+    environments, 4 of somebody's simulator, 1 with --real-time measured."""
+
+    envs: int = 1
+    """Environments of a task, each of --num-envs lanes, that run at their own pace and share one policy."""
+
+    workers: int = 1
+    """Processes, each with a policy of its own, that share the episodes."""
+
+    shard: str = "1/1"
+    """k/n: only every n-th episode, from the k-th on; `lerobot-sim eval merge` joins the shards' folders."""
 
     overwrite: bool = False
     """Replace results that an earlier run with other settings left in the folder."""
@@ -53,117 +88,147 @@ class EvalOptions(SteppingOptions):
 
 def main(argv: Sequence[str]) -> int:
     """Reads the options and evaluates."""
-    options = read(EvalOptions, "eval", ABOUT, argv)
+    if argv and argv[0] in ("merge", "protocols"):
+        from . import eval_merge, eval_protocols
+
+        return {"merge": eval_merge, "protocols": eval_protocols}[argv[0]].main(argv[1:])
+    from .eval_flags import translated
+
+    options = read(EvalOptions, "eval", ABOUT, translated(argv))
     from .console import Console
 
     console = Console(options.json)
-    result = evaluate_policy(options, console)
+    result = evaluate_policy(options, console, command=["lerobot-sim", "eval", *argv])
     console.result(result)
     return 1 if result["policy_errors"] else 0
 
 
-def evaluate_policy(options: EvalOptions, console: Any) -> dict[str, Any]:
-    """Scores the policy and writes `eval.json`, `episodes.jsonl` and the videos."""
-    at_least(1, episodes=options.episodes, num_envs=options.num_envs, video_size=options.video_size)
-    at_least(0, seed=options.seed, videos=options.videos)
-    from lerobot_sim import registry
-    from lerobot_sim.evaluation.score import evaluate, held_out_seeds
+def evaluate_policy(options: EvalOptions, console: Any, command: Sequence[str] = ()) -> dict[str, Any]:
+    """Scores the policy and writes the folder; see `lerobot_sim.evaluation.results`."""
+    _check(options)
+    from lerobot_sim.evaluation.chosen_videos import VideoChoice
+    from lerobot_sim.evaluation.evaluating import Manner, Watching, run
+    from lerobot_sim.evaluation.fitting import parse_map
+    from lerobot_sim.evaluation.plan import make_plan
+    from lerobot_sim.evaluation.real_time import parse_real_time
     from lerobot_sim.loop import Profile
 
-    from .console import EpisodeProgress
-    from .policy_argument import policy_for
-    from .run_folder import RunFolder
+    from .eval_told import result_of, tell
+    from .eval_workers import producer
 
-    env = registry.make(options.task, options.num_envs, **env_options(options.robot, options.model_path))
-    spec = env.spec
-    camera = _camera(options, spec) if options.videos else ""
-    checkpoint = str(filled(options.policy, spec.id))
-    policy, identity = policy_for(checkpoint, spec)
-    root = filled(options.output_dir, spec.id, identity)
-    settings = {
-        "env_id": spec.id,
-        "env_version": spec.version,
-        "env_options": dict(spec.options),
-        "policy": identity,
-        "seed": options.seed,
-        "num_envs": options.num_envs,
-    }
-    seeds = held_out_seeds(options.seed, options.episodes)
+    plan = make_plan(
+        _protocol(options),
+        seed=options.seed,
+        episodes=options.episodes,
+        metrics=options.metrics or None,
+        maps=parse_map(options.map),
+        grid=options.grid,
+        num_envs=options.num_envs,
+        envs=options.envs,
+        real_time=parse_real_time(options.real_time),
+    )
+    videos = VideoChoice(
+        count=options.videos,
+        camera="" if options.camera == "<first>" else options.camera,
+        size=options.video_size,
+    )
+    if options.videos:
+        for task in plan.tasks:
+            videos.name(task.spec)
+    acting, name = _acting(options, plan)
+    out = Path(_filled(options.output_dir, name, acting.identity))
     profile = Profile()
-    products = ("episodes.jsonl", "videos")
-    with RunFolder(root, "eval", settings, overwrite=options.overwrite, products=products) as folder:
-        with console.progress("Evaluating", len(seeds), "episodes") as show:
-            watch = EpisodeProgress(show, spec.max_steps)
-            score = evaluate(
-                env,
-                policy,
-                seeds,
-                sinks=[watch],
-                profile=profile,
-                journal=root / "episodes.jsonl",
-                settings=settings,
-                on_known=watch.begin,
-            )
-        videos = _videos(options, camera, env, policy, root, seeds[: options.videos], profile) if camera else []
-        result = {
-            "env_id": spec.id,
-            "env_version": spec.version,
-            "policy": checkpoint,
-            **score.summary(),
-            "policy_errors": len(score.policy_errors),
-            "seeds": [seeds.start, seeds.stop],
-            "results": str(root / "episodes.jsonl"),
-            "videos": [str(path) for path in videos],
-        }
-        folder.finish(result)
-    env.close()
-    _report(result, score, console)
+    with console.progress("Evaluating", 1, "episodes") as bar:
+        counted = _Counted(bar)
+        done = run(
+            plan,
+            acting,
+            out,
+            manner=Manner(
+                shard=_shard(options.shard),
+                overwrite=options.overwrite,
+                videos=videos if options.videos else None,
+                command=command,
+                execution={"workers": options.workers, "device": "cpu"},
+                producer=producer(acting.argument, options.workers, out, console.say) if options.workers > 1 else None,
+            ),
+            watching=Watching(
+                profile=profile, on_known=counted.begin, on_share=counted.add, say=lambda words: console.say(words)
+            ),
+        )
+    result = result_of(done)
+    tell(done, result, console)
     console.profile(profile, options.profile)
     return result
 
 
-def _camera(options: EvalOptions, spec: Any) -> str:
-    """The name of the videos' camera; asked before anything runs."""
-    from lerobot_sim.errors import InputError, unknown_name
-
-    cameras = list(spec.cameras)
-    if not cameras:
-        raise InputError(f"--videos: '{spec.id}' has no camera. Leave --videos out.")
-    name = cameras[0] if options.camera == "<first>" else options.camera
-    if name not in cameras:
-        raise unknown_name(f"camera of '{spec.id}'", name, cameras)
-    return name
-
-
-def _videos(
-    options: EvalOptions, name: str, env: Any, policy: Any, root: Path, seeds: Sequence[int], profile: Any
-) -> list[Path]:
-    from lerobot_sim.evaluation.score import evaluate
-    from lerobot_sim.evaluation.videos import EpisodeVideos
-    from lerobot_sim.spec import Camera
-
-    camera = Camera(height=options.video_size, width=options.video_size)
-    with EpisodeVideos(root / "videos", name, camera, env.spec.fps) as videos:
-        evaluate(env, policy, seeds, sinks=[videos], profile=profile)
-    return videos.paths
-
-
-def _report(result: dict[str, Any], score: Any, console: Any) -> None:
-    if result["success_rate"] is None:
-        console.say(f"{result['episodes']} episodes; '{result['env_id']}' defines no success.")
-    else:
-        low, high = result["interval"]
-        console.say(
-            f"Success: {result['success_rate']:.1%} of {len(score.valid)} held-out episodes "
-            f"(95% interval {low:.1%} to {high:.1%}), at the last step {result['success_final_rate']:.1%}"
+def _check(options: EvalOptions) -> None:
+    at_least(0, seed=options.seed, videos=options.videos, num_envs=options.num_envs)
+    at_least(1, envs=options.envs, workers=options.workers, video_size=options.video_size)
+    if options.episodes is not None:
+        at_least(1, episodes=options.episodes)
+    if bool(options.task) == bool(options.protocol):
+        raise InputError(
+            "eval: expected a task (lerobot-sim eval push-t) or a protocol (lerobot-sim eval --protocol NAME); "
+            f"{'both' if options.task else 'neither'} came. `lerobot-sim list` and `lerobot-sim eval protocols` list them."
         )
-    console.say(f"Mean return: {result['mean_return']:.1f}" if result["mean_return"] is not None else "No return.")
-    for broken in score.policy_errors[:3]:
-        console.say(f"Seed {broken.seed} was broken off by the policy: {broken.explanation}")
-    if result["policy_errors"]:
-        console.say(f"{result['policy_errors']} episodes were broken off by an action that is not finite.")
-    faults = result["ends"].get("FAULT", 0)
-    if faults:
-        console.say(f"{faults} episodes ended in a fault of the simulator; they are in no rate.")
-    for path in result["videos"]:
-        console.say(f"Video: {path}")
+    if options.workers > 1 and options.profile:
+        raise InputError("--profile looks at one process: leave out --workers.")
+
+
+def _protocol(options: EvalOptions) -> Any:
+    """The protocol, with the robot that was asked for."""
+    from lerobot_sim import registry
+    from lerobot_sim.evaluation.protocol import find, of_task
+
+    who = env_options(options.robot, options.model_path)
+    if options.task:
+        return of_task(registry.resolve(options.task), who)
+    protocol = find(options.protocol)
+    entries = tuple(replace(entry, options={**who, **entry.options}) for entry in protocol.environments)
+    return replace(protocol, environments=entries)
+
+
+def _acting(options: EvalOptions, plan: Any) -> tuple[Any, str]:
+    """Who acts, and what stands for <task> in the output folder."""
+    from lerobot_sim.evaluation.running import Acting
+
+    from .policy_argument import policy_for
+
+    spec = plan.tasks[0].spec
+    name = spec.id if options.task else plan.protocol.id
+    if options.protocol and options.policy == POLICY:
+        raise InputError("--policy: a protocol needs to be told who acts: expert, random, or a checkpoint's path.")
+    argument = _filled(options.policy, name)
+    _, identity = policy_for(argument, spec)
+    return Acting(make=lambda spec: policy_for(argument, spec)[0], identity=identity, argument=argument), name
+
+
+def _filled(pattern: Path | str, name: str, policy: str = "") -> str:
+    """With <task> and <policy> filled in, of a task or a protocol."""
+    return str(filled(str(pattern) if "/" in name else str(pattern).replace("<task>", name), name, policy))
+
+
+def _shard(text: str) -> tuple[int, int]:
+    first, slash, count = text.partition("/")
+    if not slash or not first.isdigit() or not count.isdigit():
+        raise InputError(f"--shard: expected k/n such as 2/4, '{text}' came.")
+    return int(first), int(count)
+
+
+class _Counted:
+    """A progress bar of episodes, parts of them counted."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+        self._done = 0.0
+
+    def begin(self, wanted: int, known: int) -> None:
+        """How many there are, and how many an earlier run left."""
+        self._done = known
+        self._bar(known, wanted)
+
+    def add(self, share: float) -> None:
+        """Some more."""
+        self._done += share
+        self._bar(round(self._done, 6))

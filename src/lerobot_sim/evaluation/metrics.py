@@ -62,6 +62,7 @@ class Metric:
         measure: (episode, spec) -> values of `gives`.
         lacks: (offer) -> in words what is missing, "" if nothing is.
         arms: Variations that it needs to be run beside the plain one.
+        parts: Names in `Step.metrics` that it measures where they are offered; those that are not are told.
         probes: Whether `Step.metrics` must be known to tell what is missing.
     """
 
@@ -70,6 +71,7 @@ class Metric:
     measure: Callable[[Episode, EnvSpec], Values] = lambda _episode, _spec: {}
     lacks: Callable[[Offer], str] = lambda _offer: ""
     arms: Sequence[str] = ()
+    parts: Sequence[str] = ()
     probes: bool = False
 
 
@@ -216,7 +218,8 @@ METRICS: Mapping[str, Metric] = {
             "workspace_violations": ("", "less"),
         },
         measure=_safety,
-        lacks=lambda offer: _lacks_bounds(offer) or _lacks_any([source for _, source, _ in _PHYSICAL])(offer),
+        lacks=_lacks_bounds,
+        parts=tuple(source for _, source, _ in _PHYSICAL),
         probes=True,
     ),
     "action_saturation": Metric(
@@ -256,6 +259,19 @@ def require(names: Sequence[str], offer: Offer) -> None:
             f"'{offer.spec.id}' cannot supply what is to be measured: {told}. Leave it out with --metrics, "
             "or let the environment offer it."
         )
+
+
+def untold(names: Sequence[str], offer: Offer) -> str:
+    """In words: which parts of the metrics the environment does not offer; "" if there are none, or it is not known."""
+    told = set(offer.step_metrics or ())
+    parts = {name: [part for part in metric.parts if part not in told] for name, metric in chosen(names).items()}
+    if offer.step_metrics is None:
+        return ""
+    return "; ".join(
+        f"'{name}' of '{offer.spec.id}' is without {', '.join(missing)}, which it does not tell"
+        for name, missing in parts.items()
+        if missing
+    )
 
 
 def measure(names: Sequence[str], episode: Episode, spec: EnvSpec) -> Values:

@@ -64,7 +64,8 @@ def scaled_actions(episode: Episode, feature: Feature) -> NDArray[np.float64]:
 
 def action_smoothness(episode: Episode, spec: EnvSpec) -> float | None:
     """`spectral_arc_length` of how fast the action changes, |a_{t+1} - a_t| fps, in scaled actions."""
-    changes = np.diff(scaled_actions(episode, spec.action), axis=0) * spec.fps
+    actions = scaled_actions(episode, spec.action)
+    changes = (actions[1:] - actions[:-1]) * spec.fps
     return spectral_arc_length(np.sqrt(np.sum(changes * changes, axis=1)), spec.fps)
 
 
@@ -73,13 +74,13 @@ def action_jerk(episode: Episode, spec: EnvSpec) -> float | None:
 
         sqrt( mean_t |a_{t+2} - 2 a_{t+1} + a_t|^2 ) fps^2
 
-    Unit: half ranges / s^2; for actions that are velocities it is the jerk (Flash and Hogan, J. Neurosci. 5, 1985, whose
-    cost is its integrated square). None below three steps.
+    Unit: half ranges / s^2; of actions that are velocities it is the jerk (Flash and Hogan, J. Neurosci. 5, 1985, take
+    the integral of its square). None below three steps.
     """
     actions = scaled_actions(episode, spec.action)
     if len(actions) < 3 or not np.isfinite(actions).all():
         return None
-    second = np.diff(actions, n=2, axis=0) * spec.fps**2
+    second = (actions[2:] - 2 * actions[1:-1] + actions[:-2]) * spec.fps**2
     return float(np.sqrt(np.mean(np.sum(second * second, axis=1))))
 
 

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lerobot_sim.datasets.files import write_whole
 from lerobot_sim.env import End
 from lerobot_sim.errors import StorageError
 
@@ -125,7 +126,7 @@ class RunRecord:
     Attributes:
         protocol: The protocol as resolved: id, version, metrics, success_threshold, episodes, ….
         tasks: What it came to.
-        arms: Name -> {"kind": "plain" | "grid" | "language", "params": {...}, "instruction": variant}; "" is always in it.
+        arms: Name -> {"kind": "plain" | "grid" | "expert" | "language", "params": {…}}; "" is always there.
         grid: Axes of the robustness grid: [{"name", "unit", "values"}].
         policy: {"argument": as given, "identity": name or digest, "batch_size": lanes that it serves at once}.
         settings: What the results depend on; a folder of other settings is refused.
@@ -207,7 +208,9 @@ def load(folder: Path) -> EvaluationRun:
     run = read_run(folder)
     order = {task.task: number for number, task in enumerate(run.tasks)}
     arms = {arm: number for number, arm in enumerate(run.arms)}
-    _, episodes = read_journal(folder / JOURNAL)
+    lengths = {task.task: len(task.seeds) for task in run.tasks}
+    _, found = read_journal(folder / JOURNAL)
+    episodes = [one for one in found if one.index < lengths.get(one.task, one.index + 1)]
     strangers = {one.task for one in episodes if one.task not in order} | {
         one.arm for one in episodes if one.arm not in arms
     }
@@ -230,6 +233,8 @@ def read_run(folder: Path) -> RunRecord:
     if not path.exists():
         raise StorageError(f"{folder} holds no evaluation: there is no {RUN}. Make one: lerobot-sim eval TASK.")
     values = read_json(path)
+    if "protocol" not in values:
+        raise StorageError(f"{path} is of another command, not of an evaluation. Choose another folder.")
     tasks = [_made(TaskRecord, task, path) for task in values.get("tasks", ())]
     return _made(RunRecord, {**values, "tasks": tasks}, path)
 
@@ -272,9 +277,7 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a file, whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, text.encode(), sync=False)
 
 
 def read_json(path: Path) -> dict[str, Any]:

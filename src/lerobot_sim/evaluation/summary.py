@@ -95,7 +95,7 @@ def statistics_of(records: Sequence[EpisodeRecord]) -> dict[str, Any]:
 
 
 def mean_of(values: Sequence[tuple[str, float]]) -> dict[str, Any]:
-    """Mean of (task, value) with its bootstrap interval, tasks weighing the same; values that are not finite are out."""
+    """Mean of (task, value), tasks weighing the same, with its bootstrap interval; values not finite are out."""
     finite = [(task, value) for task, value in values if math.isfinite(value)]
     if not finite:
         return {"mean": None, "interval": None, "n": 0}

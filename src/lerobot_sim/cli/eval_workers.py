@@ -1,0 +1,58 @@
+"""`eval --workers N`: episodes spread over processes, each with environments and a policy of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from lerobot_sim.evaluation.plan import Plan
+from lerobot_sim.evaluation.results import EpisodeRecord
+from lerobot_sim.evaluation.running import Acting, Todo, Worlds, produce
+from lerobot_sim.loop import Profile
+
+from .collect_workers import produce_in_processes
+from .policy_argument import policy_for
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What a process needs to run its share.
+
+    Attributes:
+        plan: What is run.
+        policy: The --policy argument.
+        todo: All episodes, of which a process runs every n-th.
+    """
+
+    plan: Plan
+    policy: str
+    todo: Sequence[Todo]
+
+    @property
+    def num_envs(self) -> int:
+        """Lanes: results wait in a queue of twice as many."""
+        return max(self.plan.lanes(task) for task in self.plan.tasks)
+
+
+def producer(
+    policy: str, workers: int, out: Path, say: Callable[[str], None]
+) -> Callable[[Plan, Sequence[Todo]], Iterable[EpisodeRecord]]:
+    """A producer for `evaluating.Manner`; a process that dies is told of and started again."""
+
+    def made(plan: Plan, todo: Sequence[Todo]) -> Iterable[EpisodeRecord]:
+        if not todo:
+            return ()
+        recipe = _Recipe(plan.shared_by(workers), policy, todo)
+        return produce_in_processes(recipe, range(len(todo)), workers, out / ".workers", say, _work)  # pyright: ignore[reportReturnType, reportArgumentType]
+
+    return made
+
+
+def _work(recipe: _Recipe, numbers: Sequence[int], _folder: Path, profile: Profile) -> Generator[EpisodeRecord]:
+    """What a process does."""
+    acting = Acting(make=lambda spec: policy_for(recipe.policy, spec)[0], identity="", argument=recipe.policy)
+    with closing(Worlds(recipe.plan)) as worlds:
+        todo = [recipe.todo[number] for number in numbers]
+        yield from produce(recipe.plan, acting, todo, worlds, profile=profile)

@@ -1,0 +1,38 @@
+"""Which code and which packages made a figure."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from lerobot_sim import __version__
+
+PACKAGES = ("numpy", "mujoco", "gymnasium", "torch", "lerobot", "av")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what an evaluation may depend on; nothing is imported."""
+    found = {"lerobot-sim": __version__, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def code_version() -> str:
+    """The commit of the source tree that runs, "" where it is no checkout of git."""
+    folder = Path(__file__).parents[3] / ".git"
+    try:
+        head = (folder / "HEAD").read_text(encoding="utf-8").strip()
+        if not head.startswith("ref: "):
+            return head
+        name = head.removeprefix("ref: ")
+        if (folder / name).exists():
+            return (folder / name).read_text(encoding="utf-8").strip()
+        packed = (folder / "packed-refs").read_text(encoding="utf-8")
+    except OSError:
+        return ""
+    return next((line.split()[0] for line in packed.splitlines() if line.endswith(f" {name}")), "")
