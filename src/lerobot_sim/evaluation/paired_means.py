@@ -73,11 +73,14 @@ def sign_flip(differences: ArrayLike, samples: int = 20_000, seed: int = 0) -> f
         return 1.0
     seen = abs(math.fsum(values)) * (1 - 1e-12)
     if len(values) <= _EXACT:
-        signs = 1.0 - 2 * (np.arange(2 ** len(values))[:, None] >> np.arange(len(values)) & 1)
+        choices, places = np.arange(2 ** len(values), dtype=np.int64), np.arange(len(values), dtype=np.int64)
+        heads = (choices[:, None] // 2**places) % 2
+        signs = np.where(heads == 1, 1.0, -1.0)
         return float((np.abs(signs @ values) >= seen).mean())
     generator = np.random.Generator(np.random.Philox(seed))
     beyond = 0
     for start in range(0, samples, _AT_ONCE):
-        signs = generator.integers(0, 2, (min(_AT_ONCE, samples - start), len(values))) * 2.0 - 1
+        heads = generator.random((min(_AT_ONCE, samples - start), len(values))) < 0.5
+        signs = np.where(heads, 1.0, -1.0)
         beyond += int((np.abs(signs @ values) >= seen).sum())
     return (beyond + 1) / (samples + 1)

@@ -1,0 +1,164 @@
+"""What a report says, as plain values: `report.json`, and what the page and the Markdown are made of."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .report_plots import Curve, Whisker
+from .report_videos import EMBED_MB, RULE, Clip
+from .report_words import flat, outcome, percent, seed_ranges
+from .results import EpisodeRecord, EvaluationRun
+
+SCHEMA = 1
+
+EPISODE_COLUMNS = (
+    "task", "arm", "seed", "outcome", "solved at", "steps", "return", "end", "explanation", "instruction", "params",
+    "video",
+)  # fmt: skip
+
+
+def title(run: EvaluationRun) -> str:
+    """The policy on the protocol."""
+    return run.name
+
+
+def verdict(suite: Mapping[str, Any]) -> tuple[str, bool | None]:
+    """Whether the pass mark was reached, in words; ("", None) where there is none."""
+    mark, passed = suite.get("success_threshold"), suite.get("passed")
+    if mark is None or passed is None or suite["interval"] is None:
+        return "", None
+    low = percent(suite["interval"][0])
+    if passed:
+        return f"Passed: the lower bound {low} reaches the mark of {percent(mark, 0)}", True
+    return f"Not passed: the lower bound {low} is below the mark of {percent(mark, 0)}", False
+
+
+def whisker_rows(run: EvaluationRun, summary: Mapping[str, Any]) -> list[Whisker]:
+    """A row a task of the plain arm, and the suite where there are several."""
+    rows = [
+        Whisker(
+            label=task["task"],
+            value=task["success_rate"],
+            low=task["interval"][0],
+            high=task["interval"][1],
+            note=f"{task['successes']} of {task['valid']}",
+        )
+        for task in summary["tasks"]
+        if task["arm"] == "" and task["success_rate"] is not None
+    ]
+    suite = summary["suite"]
+    if len(rows) > 1 and suite["success_rate"] is not None:
+        low, high = suite["interval"]
+        note = f"{suite['successes']} of {suite['valid']}"
+        rows.append(Whisker(label="All tasks", value=suite["success_rate"], low=low, high=high, note=note, total=True))
+    return rows
+
+
+def curve_rows(run: EvaluationRun) -> list[Curve]:
+    """When the success was first seen, a curve a task of the plain arm."""
+    rows: list[Curve] = []
+    for task in run.run.tasks:
+        valid = [one for one in run.of(task.task) if not one.fault]
+        if valid and task.success_rule != "none":
+            solved = sorted(one.first_success_step / task.fps for one in valid if one.first_success_step is not None)
+            until = max(one.length for one in valid) / task.fps
+            rows.append(Curve(label=task.task, times=solved, episodes=len(valid), until=until))
+    return rows
+
+
+def command_of(run: EvaluationRun) -> str:
+    """The command that repeats the evaluation."""
+    words = list(run.run.command)
+    if words and words[0].rpartition("/")[2] != "lerobot-sim":
+        words = ["lerobot-sim", *words]
+    return shlex.join(words)
+
+
+def broken_episodes(run: EvaluationRun) -> list[EpisodeRecord]:
+    """FAULTs and POLICY errors of all arms."""
+    return [one for one in run.episodes if one.fault or one.policy_error]
+
+
+def facts(run: EvaluationRun) -> dict[str, Mapping[str, str]]:
+    """Tables of what was run: heading -> name -> value."""
+    record = run.run
+    tasks: dict[str, str] = {}
+    for task in record.tasks:
+        options = ", ".join(f"{name}={value}" for name, value in flat(task.env_options).items())
+        tasks[task.task] = (
+            f"{task.env_id} version {task.env_version}{f' ({options})' if options else ''}, {task.fps:g} steps/s, at "
+            f"most {task.max_steps} steps, success rule {task.success_rule}, seeds {seed_ranges(task.seeds)}"
+        )
+    evaluation = {"started": record.started or "–", "seed": str(record.seed), "folder": run.folder.name}
+    if record.code_version:
+        evaluation["code"] = record.code_version
+    return {
+        "Policy": flat(record.policy),
+        "Evaluation": evaluation,
+        "Protocol": flat(record.protocol),
+        "Tasks and seeds": tasks,
+        "Settings": flat(record.settings),
+        "Execution": flat(record.execution),
+        "Versions": flat(record.versions),
+    }
+
+
+def episode_rows(run: EvaluationRun, clips: Sequence[Clip]) -> list[list[Any]]:
+    """A row an episode, in the order of `EPISODE_COLUMNS`; a video is a place in the page, or a file beside it."""
+    places = {clip.chosen.episode.key: f"#clip-{i}" for i, clip in enumerate(clips)}
+    return [
+        [
+            one.task,
+            one.arm,
+            str(one.seed),  # as text: JavaScript's numbers end at 2^53
+            outcome(one),
+            one.first_success_step,
+            one.length,
+            one.total_reward if abs(one.total_reward) < float("inf") else None,
+            one.end,
+            one.explanation,
+            one.instruction,
+            ", ".join(f"{name} {value}" for name, value in one.params.items()),
+            places.get(one.key),
+        ]
+        for one in run.episodes
+    ]
+
+
+def as_json(run: EvaluationRun, summary: Mapping[str, Any], clips: Sequence[Clip]) -> dict[str, Any]:
+    """`report.json`."""
+    words, passed = verdict(summary["suite"])
+    return {
+        "schema": SCHEMA,
+        "title": title(run),
+        "verdict": words,
+        "passed": passed,
+        "summary": summary,
+        "success_over_time": [
+            {"task": row.label, "episodes": row.episodes, "until_s": row.until, "first_success_s": list(row.times)}
+            for row in curve_rows(run)
+        ],
+        "videos": {
+            "rule": RULE,
+            "shown": [
+                {
+                    "task": clip.chosen.episode.task,
+                    "seed": clip.chosen.episode.seed,
+                    "why": clip.chosen.why,
+                    "outcome": outcome(clip.chosen.episode),
+                    "path": clip.path,
+                    "embedded": clip.embedded is not None,
+                }
+                for clip in clips
+            ],
+            "embed_mb": EMBED_MB,
+        },
+        "broken": [
+            {"task": one.task, "arm": one.arm, "seed": one.seed, "end": one.end, "explanation": one.explanation}
+            for one in broken_episodes(run)
+        ],
+        "command": command_of(run),
+        "run": facts(run),
+    }
