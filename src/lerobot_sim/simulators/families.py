@@ -85,7 +85,7 @@ def make(module: str, task: str, num_envs: int = 1, *, host: Host = "auto", **op
         )
     if here and host != "own":
         return package.make(task, num_envs, **options)
-    from .host.hosted_env import hosted_family  # a process is only needed here
+    from .host.workers import hosted_family  # a process is only needed here
 
     _logger.info("'%s' runs in an environment of its own.", package.FAMILY.name)
     return hosted_family(package.FAMILY, module, task, num_envs, options)

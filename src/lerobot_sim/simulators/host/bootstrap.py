@@ -4,6 +4,8 @@ It lets this one package be imported, and whatever else is named, without the fo
 error; makes crashes in C leave their Python stack in the log; and hands over to `worker`.
 """
 
+from __future__ import annotations
+
 import builtins
 import faulthandler
 import importlib
@@ -12,15 +14,17 @@ import json
 import os
 import signal
 import sys
+from importlib.machinery import ModuleSpec
+from typing import NoReturn
 
 
 class Finder:
     """Finds the packages and modules of a table, by their top-level names, and nothing beside them."""
 
-    def __init__(self, places):
+    def __init__(self, places: dict[str, str]) -> None:
         self.places = places
 
-    def find_spec(self, name, path=None, target=None):  # noqa: D102
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         place = self.places.get(name)
         if place is None:
             return None
@@ -30,12 +34,12 @@ class Finder:
         return importlib.util.spec_from_file_location(name, first, submodule_search_locations=[place])
 
 
-def refuse_input(prompt=""):
+def refuse_input(prompt: object = "") -> NoReturn:
     """Stands for `input`: nobody is there to answer."""
     raise EOFError(f"input({str(prompt)!r}) was asked, and in a worker process nobody can answer")
 
 
-def main():
+def main() -> None:
     """Prepares the process and serves until the other side is gone."""
     arguments = json.loads(sys.argv[1])
     for fd in arguments["fds"]:

@@ -4,24 +4,25 @@ Standard input brings lines, "+<group>" and "-<group>"; its end, or the end of p
 keeper serves all workers of a process, also those that are stopped, or busy in C, and what these started themselves.
 """
 
+from __future__ import annotations
+
+import contextlib
 import os
 import select
 import signal
 import sys
 
 
-def watch(parent):
+def watch(parent: int) -> set[int]:
     """Reads lines until the end; returns the groups that are left."""
-    groups = set()
+    groups: set[int] = set()
     poll = select.poll()
     poll.register(0, select.POLLIN)
     ended = -1
     if hasattr(os, "pidfd_open"):  # whoever else holds the pipe open, such as a fork
-        try:
+        with contextlib.suppress(OSError):  # it is gone already, or may not be watched: the pipe tells
             ended = os.pidfd_open(parent)
             poll.register(ended, select.POLLIN)
-        except OSError:
-            pass  # it is gone already, or may not be watched: the pipe tells
     rest = b""
     while True:
         ready = dict(poll.poll())
@@ -33,7 +34,7 @@ def watch(parent):
             return groups
 
 
-def apply(groups, lines):
+def apply(groups: set[int], lines: list[bytes]) -> None:
     """Adds and removes groups."""
     for line in lines:
         if line.startswith(b"+"):
@@ -42,15 +43,13 @@ def apply(groups, lines):
             groups.discard(int(line[1:]))
 
 
-def main():
+def main() -> None:
     """Watches, then kills."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     for group in watch(int(sys.argv[1])):
-        try:
+        with contextlib.suppress(OSError):  # gone already
             os.killpg(group, signal.SIGKILL)
-        except OSError:
-            pass  # gone already
 
 
 if __name__ == "__main__":

@@ -107,8 +107,13 @@ class Outcomes:
             {name: value.copy() for name, value in self._standing_metrics.items()},
         )
 
+    @property
+    def standing_end(self) -> NDArray[np.int64]:
+        """int64 (num_envs,): how lost lanes ended."""
+        return self._standing["end"]
+
     def stand(self, here: NDArray[np.bool_], fault: NDArray[np.bool_]) -> None:
-        """Keeps the last good outcome of the lanes `here`, which are lost; those that ran, and `fault`, end as FAULT."""
+        """Keeps the last good outcome of lost lanes; those that ran `here`, and those of `fault`, end as FAULT."""
         step = self.step(here)
         self._standing = {name: step.observation[key] for key, name in self._keys}
         end = np.where(fault | (here & (step.end == End.RUNNING)), int(End.FAULT), step.end)

@@ -162,6 +162,7 @@ class Process:
         self._finalizer()
         self.wire.close()
         self.block.close()
+        self._log.close()
 
     def why(self, error: SimError, doing: str) -> str:
         """What became of it, in words, with the end of its log; to be asked before `end`."""

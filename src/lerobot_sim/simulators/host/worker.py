@@ -18,13 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lerobot_sim.arrays import to_numpy
-from lerobot_sim.env import Batch, End, Env, Step
+from lerobot_sim.env import End, Env, Step
 from lerobot_sim.errors import BrokenPromiseError, SimError
 from lerobot_sim.spec import Camera, EnvSpec
 
 from .channel import Block, LostError, Part, Wire, pack, unpack
 
 DONE, DONE_WITHOUT_PICTURES = b".", b","
+"""A step's answers; "without" where pictures were wanted and could not be drawn."""
+
 ANSWER, REFUSED, RAISED, CALL = b"A", b"E", b"X", b"C"
 
 
@@ -94,7 +96,7 @@ class Service:
         """Steps; what it raises is sent as a message, whose last byte is then left to send."""
         try:
             return self._step(number & 1, (number >> 1) - 1)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  exit() in a library, too, is told to the other side
             kind, payload = failure(error)
             self._wire.send(kind, payload)
             return b""
@@ -119,7 +121,7 @@ class Service:
         """Pictures that nobody has asked for yet; what goes wrong is said when they are asked for."""
         try:
             self._draw(slot, rows)
-        except Exception:
+        except Exception:  # noqa: BLE001  whatever a simulator raises
             return False
         return True
 
@@ -157,17 +159,20 @@ class Service:
 
     def _reset(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
         lanes = arrays.pop("lanes")
-        observation = self._env.reset(lanes, arrays.pop("seeds"), arrays or None)
-        for key, value in observation.items():
-            self._outcomes[header["into"]]["o." + key][...] = value
-        look = idle_step(self._env)  # success, ends and metrics after a reset
-        outcome = self._outcomes[header["into"]]
-        outcome["success"][...], outcome["end"][...] = look.success, look.end
-        metrics = {name: to_numpy(value) for name, value in look.metrics.items()}
-        for name, place in self._metrics[header["into"]].items():
-            place[...] = metrics[name]
+        self._env.reset(lanes, arrays.pop("seeds"), arrays or None)
+        look = idle_step(self._env)
         rows = lanes[to_numpy(look.end)[lanes] == End.RUNNING]
         drawn = header["slot"] >= 0 and self._draw_ahead(header["slot"], rows)
+        return self._stood(look, header["into"], drawn)
+
+    def _stood(self, look: Step, into: int, drawn: bool) -> bytes:
+        """How all lanes stand, after a reset or `set_state`; the metrics may be new, so they are sent."""
+        outcome = self._outcomes[into]
+        for key, value in look.observation.items():
+            outcome["o." + key][...] = to_numpy(value)
+        outcome["success"][...], outcome["end"][...] = to_numpy(look.success), to_numpy(look.end)
+        outcome["reward"][...] = 0
+        metrics = _on_host(look.metrics)
         kinds = {name: (value.dtype.str, value.shape) for name, value in metrics.items()}
         return pack({"instructions": list(self._env.instructions), "drawn": drawn, "metrics": kinds}, metrics)
 
@@ -190,16 +195,7 @@ class Service:
     def _set_state(self, header: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> bytes:
         lanes = arrays.pop("lanes")
         self._env.set_state(lanes, {name.removeprefix("s."): value for name, value in arrays.items()})
-        look = idle_step(self._env)
-        outcome = self._outcomes[header["into"]]
-        for key, value in look.observation.items():
-            outcome["o." + key][...] = value
-        outcome["success"][...], outcome["end"][...] = look.success, look.end
-        metrics = _on_host(look.metrics)
-        for name, place in self._metrics[header["into"]].items():
-            place[...] = metrics[name]
-        kinds = {name: (value.dtype.str, value.shape) for name, value in metrics.items()}
-        return pack({"instructions": list(self._env.instructions), "metrics": kinds}, metrics)
+        return self._stood(idle_step(self._env), header["into"], drawn=False)
 
     def _explain(self, header: dict[str, Any], _arrays: Any) -> bytes:
         return pack({"words": self._env.explain(header["lane"])})
@@ -211,7 +207,7 @@ def idle_step(env: Env) -> Step:
     return env.step(np.zeros((env.num_envs, *feature.shape), feature.dtype), np.zeros(env.num_envs, np.bool_))
 
 
-def _on_host(batch: Mapping[str, Any]) -> Batch:
+def _on_host(batch: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     return {name: to_numpy(value) for name, value in batch.items()}
 
 
@@ -221,7 +217,7 @@ def guarded(call: Callable[[], bytes]) -> tuple[bytes, bytes]:
         return ANSWER, call()
     except LostError:
         raise
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  see `Service.serve`
         return failure(error)
 
 
