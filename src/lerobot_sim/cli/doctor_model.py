@@ -44,12 +44,11 @@ def _said(said: dict[str, Any], path: Path) -> list[Finding]:
     ]
     for kind in _PARTS:
         names: list[str] = said["names"][kind]
-        named = [name for name in names if name]
-        nameless = f" ({len(names) - len(named)} without a name)" if len(named) < len(names) else ""
-        count = str(len(names) or "none")
-        found.append(
-            Finding("ok", _MANY.get(kind, kind + "s"), f"{count}{nameless}{': ' if named else ''}{listed(named)}")
-        )
+        many = _MANY.get(kind, f"{kind}s")
+        if names or kind not in _NEEDED:
+            found.append(Finding("ok", many, _named(names)))
+        else:
+            found.append(Finding("note", many, *_NEEDED[kind]))
     found += [Finding("note", "warning", text) for text in said["warnings"]]
     if said["deepest"] > _DEEP_M:
         words = f"{said['pair']} overlap by {said['deepest'] * 1000:.0f} mm at the start"
@@ -70,6 +69,13 @@ def _said(said: dict[str, Any], path: Path) -> list[Finding]:
     elif said["names"]["actuator"]:
         found.append(Finding("note", "environment", f"needs a word more: {said['env_error']}"))
     return found
+
+
+def _named(names: list[str]) -> str:
+    """How many there are, and their names."""
+    named = [name for name in names if name]
+    nameless = f" ({len(names) - len(named)} without a name)" if len(named) < len(names) else ""
+    return f"{len(names) or 'none'}{nameless}{': ' if named else ''}{listed(named)}"
 
 
 def _facts(path: Path) -> dict[str, Any]:

@@ -69,13 +69,11 @@ def expected(family: Family) -> str:
     try:
         path = lock_file(family).with_name("sizes.json")
         measured = json.loads(path.read_text(encoding="utf-8"))[family.lock]
-        size, download, seconds = (float(measured[key]) for key in ("size_bytes", "download_bytes", "seconds"))
+        size, seconds = float(measured["size_bytes"]), float(measured["seconds"])
     except (SimError, OSError, ValueError, KeyError, TypeError):
         return ""
-    return (
-        f"That takes {size_words(size)} of disk and a download of {size_words(download)}; "
-        f"with the packages in the cache, about {max(1, round(seconds)):.0f} s."
-    )
+    time = f"about {max(1, round(seconds))} s"
+    return f"That takes {size_words(size)} of disk and {time}, and the download of what is not in uv's cache."
 
 
 def size_words(count: float) -> str:
