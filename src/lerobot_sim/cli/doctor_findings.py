@@ -80,7 +80,7 @@ def ask(
 
 
 def counted(count: int, what: str, many: str = "") -> str:
-    """ "1 joint", "2 joints"."""
+    """A number of things, such as 1 joint or 2 joints."""
     return f"{count} {what if count == 1 else many or what + 's'}"
 
 
