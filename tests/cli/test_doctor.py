@@ -32,8 +32,7 @@ def test_everything_is_looked_at_and_the_machine_of_the_tests_is_fine(tiny_simul
     assert said.code == 0, said.out
     for heading in ("Simulators", "Rendering", "Video", "Packages", "Machine"):
         assert f"\n{heading}\n" in said.out
-    assert "not set up: counts" in said.out
-    assert "→ lerobot-sim setup tiny" in said.out
+    assert "not set up  → lerobot-sim setup tiny" in said.out
     assert "this one is used" in said.out
     assert "h264" in said.out
     assert said.out.rstrip().endswith("All that was asked for works.")

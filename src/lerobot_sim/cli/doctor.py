@@ -24,6 +24,8 @@ examples:
   lerobot-sim doctor --scene scene.usda       a USD scene"""
 
 _PIPED_WIDTH = 160
+_LEFT = 24
+"""Columns before a finding's words, and between them and what mends it."""
 _MARKS = {"ok": ("✓", "green"), "note": ("-", "yellow"), "broken": ("✗", "red")}
 
 
@@ -126,6 +128,9 @@ def _print(title: str, findings: Sequence[Finding], *, to_errors: bool) -> None:
         mark, colour = _MARKS[finding.verdict]
         words = Text(finding.words)
         if finding.mend:
-            words.append(f"\n→ {finding.mend}", style="bold" if finding.verdict == "broken" else "cyan")
+            fits = len(finding.words) + len(finding.mend) + _LEFT < console.width
+            words.append(
+                f"{'  ' if fits else chr(10)}→ {finding.mend}", "bold" if finding.verdict == "broken" else "cyan"
+            )
         table.add_row(Text(mark, style=colour), Text(finding.name), words)
     console.print(table)

@@ -31,9 +31,7 @@ def _one(module: str, run: bool, missing: Verdict) -> Finding:
         return Finding("ok", family.name, "not set up, but it can be imported here, and runs in this process")
     if not state.usable:
         verdict = "broken" if state.verdict == "broken" else missing
-        return Finding(
-            verdict, family.name, f"not set up: {family.about}" if state.verdict == "missing" else state.words, setup
-        )
+        return Finding(verdict, family.name, "not set up" if state.verdict == "missing" else state.words, setup)
     smoke = smoke_run(module) if run else state.record.smoke if state.record else None
     what = _what(state)
     if smoke is not None and not smoke.passed:
