@@ -7,6 +7,7 @@ A family is a package of this room that holds its catalogue without importing it
     spec(task, **options) -> EnvSpec
     make(task, num_envs, **options) -> Env          in this process: imports the simulator
     resolve(name) -> str | None                     optional: today's task for another name of it
+    runs_here(task, **options) -> bool              optional: where that is not the same for every task
 """
 
 from __future__ import annotations
@@ -77,6 +78,9 @@ def make(module: str, task: str, num_envs: int = 1, *, host: Host = "auto", **op
     package = catalogue(module)
     package.spec(task, **options)  # bad options are said before a process starts
     here = is_here(package.FAMILY)
+    runs_here = getattr(package, "runs_here", None)
+    if here and host == "auto" and runs_here is not None:
+        here = runs_here(task, **options)
     if host == "here" and not here:
         missing = [name for name in package.FAMILY.packages if find_spec(name) is None]
         raise InputError(

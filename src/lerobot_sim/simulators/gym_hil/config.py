@@ -52,7 +52,8 @@ def read_config(source: Path | str | Mapping[str, Any]) -> Config:
     task = named if named in tasks() else resolve(str(named))
     if task is None:
         raise InputError(f"Expected 'task', such as PandaPickCubeBase-v0, or one of {list(tasks())}; {named!r} came.")
-    device = device_of(str(named)) or _device(flat)
+    wanted = _device(flat)  # also takes it out
+    device = device_of(str(named)) or wanted
     read(task, flat)  # refuses what cannot be
     return Config(task, flat, device)
 

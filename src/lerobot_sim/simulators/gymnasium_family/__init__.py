@@ -1,7 +1,8 @@
 """Any registered gymnasium environment by its id: `gymnasium/CartPole-v1`, `gymnasium/Pendulum-v1`.
 
-An id with a namespace has a dot for its slash: `gymnasium/ALE.Pong-v5`. A third party's environment needs the module
-that registers it, as the option `module`.
+What cannot be imported here, such as gymnasium's MuJoCo tasks without their `imageio`, runs in an environment of its
+own, where more can be installed. An id with a namespace has a dot for its slash: `gymnasium/ALE.Pong-v5`. A third
+party's environment needs the module that registers it, as the option `module`.
 
 | option | |
 |---|---|
@@ -16,9 +17,11 @@ that registers it, as the option `module`.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any
 
 from lerobot_sim.env import Env
@@ -40,17 +43,6 @@ TASKS = (
     "MountainCar-v0",
     "MountainCarContinuous-v0",
     "Pendulum-v1",
-    "Ant-v5",
-    "HalfCheetah-v5",
-    "Hopper-v5",
-    "Humanoid-v5",
-    "HumanoidStandup-v5",
-    "InvertedDoublePendulum-v5",
-    "InvertedPendulum-v5",
-    "Pusher-v5",
-    "Reacher-v5",
-    "Swimmer-v5",
-    "Walker2d-v5",
 )
 """gymnasium's own that run with what lerobot-sim brings; every other id works, too, where its packages are."""
 
@@ -120,9 +112,30 @@ def options_of(task: str, given: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, **given}
 
 
+def runs_here(task: str, **options: Any) -> bool:
+    """Whether this process has what the environment imports."""
+    from .adapter import can_import
+
+    return can_import(task, options_of(task, options).get("module"))
+
+
 def spec(task: str, **options: Any) -> EnvSpec:
-    """An environment's spec: gymnasium is asked, by making one lane and closing it again."""
-    env = make(task, 1, **options)
+    """An environment's spec: gymnasium is asked, by making one lane and closing it again; once for each."""
+    options_of(task, options)
+    return _asked(task, json.dumps(options, sort_keys=True))
+
+
+@lru_cache(maxsize=64)
+def _asked(task: str, said: str) -> EnvSpec:
+    options: dict[str, Any] = json.loads(said)
+    if runs_here(task, **options):
+        env = make(task, 1, **options)
+    else:
+        from lerobot_sim.simulators.host.hosted_env import HostedEnv, Limits
+        from lerobot_sim.simulators.host.workers import hosted_program
+
+        limits = Limits(start_s=FAMILY.start_s, reset_s=FAMILY.reset_s, step_s=FAMILY.step_s)
+        env = HostedEnv(hosted_program(FAMILY, __name__, task, options), 1, limits=limits)
     try:
         return env.spec
     finally:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -15,6 +16,26 @@ from gymnasium.envs.registration import load_env_creator
 from lerobot_sim.errors import InputError, unknown_name
 from lerobot_sim.simulators.gymnasium_calls import AnyEnv
 from lerobot_sim.simulators.gymnasium_env import GymnasiumEnv
+
+_logger = logging.getLogger(__name__)
+
+
+def can_import(task: str, module: str | None) -> bool:
+    """Whether what registers and makes an environment can be imported in this process.
+
+    An id that nobody has registered, without a module that could, counts as importable: making it says what is wrong.
+    """
+    try:
+        if module is not None:
+            import_module(module)
+        entry: Any = gymnasium.registry[_registered(task, None)].entry_point
+        if isinstance(entry, str):
+            load_env_creator(entry)
+    except ImportError:
+        return False
+    except InputError:
+        return True
+    return True
 
 
 def is_registered(gym_id: str) -> bool:
@@ -38,18 +59,28 @@ def make_env(task: str, num_envs: int, options: Mapping[str, Any], given: Mappin
     rest = dict(options)
     module, keywords = rest.pop("module", None), dict(rest.pop("make_options", None) or {})
     gym_id = _registered(task, module)
-    keywords.setdefault("render_mode", _pictures(gym_id))
+    pictures = "render_mode" not in keywords and _gives_pictures(gym_id)
+    if pictures:
+        keywords["render_mode"] = "rgb_array"
 
     def make() -> AnyEnv:
         try:
             return gymnasium.make(gym_id, **keywords)
+        except gymnasium.error.DependencyNotInstalled:
+            raise
         except (gymnasium.error.Error, ImportError, TypeError) as error:
             raise InputError(f"gymnasium could not make '{gym_id}' with {keywords}: {error}") from error
 
-    instruction = rest.pop("instruction", None) or gym_id
-    return GymnasiumEnv(
-        make, num_envs, env_id=f"gymnasium/{task}", instruction=instruction, options=dict(given), **rest
-    )
+    rest["instruction"] = rest.get("instruction") or gym_id
+    said: dict[str, Any] = {"env_id": f"gymnasium/{task}", "options": dict(given), **rest}
+    try:
+        return GymnasiumEnv(make, num_envs, **said)
+    except gymnasium.error.DependencyNotInstalled as error:
+        if not pictures:
+            raise InputError(f"'{gym_id}' cannot run here: {error}") from error
+        _logger.warning("'%s' has no camera here, for its pictures need more: %s", gym_id, error)
+        del keywords["render_mode"]
+        return GymnasiumEnv(make, num_envs, **said)
 
 
 def _registered(task: str, module: str | None) -> str:
@@ -66,11 +97,11 @@ def _registered(task: str, module: str | None) -> str:
     raise unknown_name("environment of gymnasium", task, known, hint)
 
 
-def _pictures(gym_id: str) -> str | None:
-    """The render mode that gives pictures on demand, where the environment says that it has it."""
+def _gives_pictures(gym_id: str) -> bool:
+    """Whether the environment says that it draws pictures on demand."""
     entry: Any = gymnasium.registry[gym_id].entry_point
     try:
         made: Any = load_env_creator(entry) if isinstance(entry, str) else entry
-    except (ImportError, AttributeError):
-        return None  # gymnasium.make will say what is missing
-    return "rgb_array" if "rgb_array" in getattr(made, "metadata", {}).get("render_modes", ()) else None
+    except ImportError:
+        return False  # gymnasium.make will say what is missing
+    return "rgb_array" in getattr(made, "metadata", {}).get("render_modes", ())

@@ -1,0 +1,122 @@
+"""gym-hil behind the contract: options of the guides, seeds, restore, no sleeps, no unasked pictures."""
+
+import time
+
+import numpy as np
+import pytest
+
+from lerobot_sim.env import End
+from lerobot_sim.experts import gym_hil as expert
+from lerobot_sim.loop import rollout
+from lerobot_sim.testing import CHECKS
+from tests.simulators.conftest import needs
+from tests.simulators.peers import contract_there, episode_here, ours, random_actions
+
+MODULE = "lerobot_sim.simulators.gym_hil"
+EXPERT = "lerobot_sim.experts.gym_hil"
+SLOW = ("success_is_not_latched", "pictures_have_the_size_asked", "pictures_show_the_state")
+STATE, PLACE = "observation.state", "observation.environment_state"
+pytestmark = needs("gym-hil", MODULE)
+
+
+def broken(found):
+    return {name: words for name, words in found.items() if words}
+
+
+@pytest.mark.slow
+def test_the_contract_is_kept_picking_a_cube():
+    assert not broken(contract_there(MODULE, "panda-pick-cube", *(set(CHECKS) - set(SLOW)), expert=EXPERT))
+
+
+@pytest.mark.slow
+def test_the_contract_is_kept_by_pictures_and_success():
+    assert not broken(contract_there(MODULE, "panda-pick-cube", *SLOW, expert=EXPERT))
+
+
+@pytest.mark.slow
+def test_the_contract_is_kept_arranging_boxes():
+    assert not broken(contract_there(MODULE, "panda-arrange-boxes", *(set(CHECKS) - set(SLOW))))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["arrays_match_the_spec", "restore_goes_on_exactly", "bad_states_are_refused"])
+def test_the_contract_is_kept_in_a_process_of_its_own(name):
+    CHECKS[name](lambda num_envs: ours(MODULE, "panda-pick-cube", num_envs), expert.make)
+
+
+@pytest.mark.slow
+def test_the_expert_lifts_the_cube():
+    env = ours(MODULE, "panda-pick-cube", 4)
+    episodes = list(rollout(env, expert.make(env.spec), range(8)))
+    env.close()
+    assert [episode.success[-1] for episode in episodes] == [True] * 8
+    assert {episode.end for episode in episodes} == {End.TERMINATED}
+    assert max(len(episode.action) for episode in episodes) <= 35
+    for episode in episodes:
+        toggles = np.diff(episode.action[:, 3] > 1)
+        assert toggles.sum() == 1  # the fingers close once
+        assert np.abs(np.diff(episode.action[:, :3], axis=0)).mean() < 0.15
+
+
+def test_a_reset_neither_sleeps_nor_touches_numpys_own_random_numbers():
+    env = ours(MODULE, "panda-pick-cube")
+    env.reset([0], [1])
+    since = time.perf_counter()
+    for seed in range(20):
+        env.reset([0], [seed])
+    assert time.perf_counter() - since < 5  # gym-hil's own would sleep 20 s
+    env.close()
+
+
+def test_the_cube_lies_where_gym_hil_puts_it_without_a_random_position():
+    env = ours(MODULE, "panda-pick-cube", 2, random_block_position=False)
+    place = env.reset([0, 1], [1, 2])[PLACE]
+    env.close()
+    np.testing.assert_allclose(place, [[0.5, 0, 0.02]] * 2, atol=1e-6)
+    assert env.spec.capabilities.fixed_start
+
+
+def test_options_reach_the_simulation():
+    home = [0.0, 0.0, 0.0, -1.57, 0.0, 1.57, 0.0]
+    env = ours(
+        MODULE,
+        "panda-pick-cube",
+        use_gripper=False,
+        add_joint_velocity_to_observation=False,
+        image_obs=True,
+        resize_size=[48, 64],
+        control_time_s=0.5,
+        fixed_reset_joint_positions=home,
+        ee_action_space_params={"x_step_size": 0.05, "bounds": {"min": [0.2, -0.3, 0.3], "max": [0.6, 0.3, 0.6]}},
+    )
+    assert env.spec.action.shape == (3,)
+    assert set(env.spec.observation) == {STATE}
+    first = env.reset([0], [1])[STATE][0]
+    np.testing.assert_allclose(first[:7], home, atol=1e-6)
+    down = np.tile(np.array([0, 0, -1], "f4"), (9, 1))
+    rows = episode_here(env, 1, down)
+    assert len(rows["reward"]) == 5
+    assert rows["end"][-1] == End.TIME_LIMIT
+    assert rows[STATE].shape[1] == 11
+    assert rows[STATE][-1, 7] == 0  # the fingers were told nothing
+    assert rows[STATE][-1, 10] > 0.28  # the bounds hold the tip up
+    assert env.render(dict(env.spec.cameras))["wrist"].shape == (1, 48, 64, 3)
+    env.close()
+
+
+def test_a_step_has_the_length_that_was_asked():
+    forward = np.tile(np.array([1, 0, 0, 1], "f4"), (6, 1))
+    reached = []
+    for size in (0.01, 0.02):
+        env = ours(MODULE, "panda-pick-cube", ee_action_space_params={"x_step_size": size})
+        rows = episode_here(env, 1, -forward)
+        reached.append(rows[STATE][0, 15] - rows[STATE][-1, 15])
+        env.close()
+    assert reached[1] > 1.7 * reached[0] > 0.05
+
+
+def test_dense_rewards_are_gym_hils():
+    env = ours(MODULE, "panda-pick-cube", reward_type="dense")
+    rows = episode_here(env, 1, random_actions(env.spec, 5, 1))
+    env.close()
+    assert ((rows["reward"] > 0) & (rows["reward"] < 1)).all()

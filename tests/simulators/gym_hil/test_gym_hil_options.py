@@ -1,0 +1,194 @@
+"""Names, keys and files of the guides: what they mean here, or what is said to them. Needs no simulator."""
+
+import json
+import logging
+
+import pytest
+
+from lerobot_sim.errors import InputError, UnknownNameError
+from lerobot_sim.experts import gym_hil as expert
+from lerobot_sim.simulators import gym_hil
+from lerobot_sim.simulators.gym_hil.config import from_config, read_config
+
+GUIDE = {
+    "type": "hil",
+    "name": "franka_sim",
+    "task": "PandaPickCubeGamepad-v0",
+    "device": "cuda",
+    "wrapper": {
+        "gripper_penalty": -0.02,
+        "control_time_s": 15.0,
+        "use_gripper": True,
+        "fixed_reset_joint_positions": [0.0, 0.195, 0.0, -2.43, 0.0, 2.62, 0.785],
+        "ee_action_space_params": {
+            "x_step_size": 0.025,
+            "y_step_size": 0.025,
+            "z_step_size": 0.025,
+            "bounds": {"max": [0.6, 0.3, 0.5], "min": [0.2, -0.3, 0.0]},
+            "control_mode": "gamepad",
+        },
+    },
+}
+OTHER = {
+    "gym_hil_config": {
+        "env": {"type": "gym_manipulator", "name": "gym_hil", "task": "PandaPickCubeSpacemouse-v0", "fps": 10},
+        "processor": {
+            "control_mode": "spacemouse",
+            "max_gripper_pos": 30.0,
+            "use_gripper": True,
+            "gripper_penalty": -0.05,
+            "reset": {"reset_time_s": 5.0, "control_time_s": 20.0},
+        },
+        "device": "cuda",
+    }
+}
+LEROBOT = {
+    "env": {
+        "type": "gym_manipulator",
+        "name": "gym_hil",
+        "task": "PandaPickCubeKeyboard-v0",
+        "fps": 10,
+        "processor": {
+            "control_mode": "policy",
+            "gripper": {"use_gripper": True, "gripper_penalty": -0.02},
+            "reset": {"control_time_s": 12.0, "fixed_reset_joint_positions": None},
+            "observation": {"add_joint_velocity_to_observation": False, "display_cameras": False},
+            "image_preprocessing": {"resize_size": [64, 64]},
+            "inverse_kinematics": {"end_effector_step_sizes": {"x": 0.01, "y": 0.02, "z": 0.03}},
+        },
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "device"),
+    [
+        ("gym_hil/PandaPickCubeBase-v0", "panda-pick-cube", ""),
+        ("PandaPickCubeViewer-v0", "panda-pick-cube", ""),
+        ("PandaPickCube-v0", "panda-pick-cube", ""),
+        ("gym_hil/PandaPickCubeGamepad-v0", "panda-pick-cube", "gamepad"),
+        ("PandaPickCubeKeyboard-v0", "panda-pick-cube", "keyboard"),
+        ("gym_hil/PandaPickCubeSpacemouse-v0", "panda-pick-cube", "spacemouse"),
+        ("PandaArrangeBoxesGamepad-v0", "panda-arrange-boxes", "gamepad"),
+    ],
+)
+def test_old_ids_are_a_task_and_a_device(name, task, device, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert gym_hil.resolve(name) == task
+    assert gym_hil.device_of(name) == device
+    assert (device in caplog.text) if device else not caplog.text
+    assert gym_hil.resolve("PandaStackCube-v0") is None
+
+
+def test_the_guides_file_is_read():
+    config = read_config(GUIDE)
+    assert (config.task, config.device) == ("panda-pick-cube", "gamepad")
+    spec = gym_hil.spec(config.task, **config.options)
+    assert spec.max_steps == 150
+    assert spec.options["gripper_penalty"] == -0.02
+    assert set(spec.options) == {"gripper_penalty", "control_time_s", "fixed_reset_joint_positions"}
+
+
+def test_lerobots_own_file_is_read(tmp_path):
+    path = tmp_path / "env.json"
+    path.write_text(json.dumps(LEROBOT))
+    config = read_config(path)
+    assert (config.task, config.device) == ("panda-pick-cube", "keyboard")
+    spec = gym_hil.spec(config.task, **config.options)
+    assert spec.max_steps == 120
+    assert spec.observation["observation.state"].shape == (11,)
+    assert spec.cameras["front"].height == 64
+    assert spec.options["ee_action_space_params"]["z_step_size"] == 0.03
+
+
+def test_keys_that_do_nothing_here_are_all_named_at_once():
+    with pytest.raises(InputError, match=r"max_gripper_pos.*SO-100.*reset_time_s.*sleeps"):
+        read_config(OTHER)
+    inner = OTHER["gym_hil_config"]["processor"]
+    kept = {**inner, "reset": {"control_time_s": 20.0}}
+    del kept["max_gripper_pos"]
+    config = read_config({"gym_hil_config": {**OTHER["gym_hil_config"], "processor": kept}})
+    assert config.device == "spacemouse"
+    assert gym_hil.spec(config.task, **config.options).max_steps == 200
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"control_mode": "gamepad"}, "teleop"),
+        ({"ee_action_space_params": {"control_mode": "spacemouse"}}, "teleop"),
+        ({"reset_time_s": 5.0}, "nothing sleeps"),
+        ({"reset_delay_seconds": 1.0}, "nothing sleeps"),
+        ({"max_gripper_pos": 30.0}, "SO-100"),
+        ({"display_cameras": True}, "window"),
+        ({"render_mode": "human"}, "window"),
+        ({"enable_domain_randomization": True}, "no randomization"),
+        ({"fps": 30}, "10 steps a second"),
+        ({"auto_reset": True}, "stays as it is"),
+    ],
+)
+def test_what_replaces_a_key_is_said(options, words):
+    with pytest.raises(InputError, match=words):
+        gym_hil.spec("panda-pick-cube", **options)
+
+
+def test_keys_that_ask_for_what_is_the_case_change_nothing():
+    plain = gym_hil.spec("panda-pick-cube")
+    asked = gym_hil.spec(
+        "panda-pick-cube",
+        control_mode="policy",
+        display_cameras=False,
+        render_mode="rgb_array",
+        fps=10,
+        wrapper_kwargs={"reset_time_s": 0.0, "add_joint_velocity_to_observation": True},
+    )
+    assert asked == plain
+    assert plain.options == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"use_gripper": "yes"}, "true or false"),
+        ({"gripper_penalty": 0.1}, "0 or less"),
+        ({"resize_size": [0, 64]}, "whole pixels"),
+        ({"resize_size": 64}, "2 numbers"),
+        ({"fixed_reset_joint_positions": [0, 0]}, "7 numbers"),
+        ({"control_time_s": 0.0}, "one step"),
+        ({"ee_action_space_params": {"x_step_size": -1}}, "above 0"),
+        ({"ee_action_space_params": {"bounds": {"min": [1, 1, 1], "max": [0, 2, 2]}}}, "min below max"),
+        ({"ee_action_space_params": {"x_step": 1}}, "x_step_size"),
+        ({"reward_type": "spare"}, "sparse"),
+        ({"use_griper": True}, "use_gripper"),
+    ],
+)
+def test_bad_values_are_named(options, words):
+    with pytest.raises(InputError, match=words):
+        gym_hil.spec("panda-pick-cube", **options)
+
+
+def test_boxes_are_always_shuffled():
+    assert gym_hil.spec("panda-arrange-boxes", random_block_position=True).options == {}
+    with pytest.raises(InputError, match="shuffles"):
+        gym_hil.spec("panda-arrange-boxes", random_block_position=False)
+
+
+def test_a_spec_makes_its_environment_again():
+    options = {"resize_size": [48, 64], "ee_action_space_params": {"x_step_size": 0.01}, "image_obs": True}
+    spec = gym_hil.spec("panda-pick-cube", **options)
+    again = gym_hil.spec("panda-pick-cube", **json.loads(json.dumps(spec.to_dict()["options"])))
+    assert again == spec
+
+
+def test_files_that_name_no_task_are_refused(tmp_path):
+    with pytest.raises(InputError, match="PandaPickCubeBase"):
+        read_config({"env": {"task": "PandaFold-v0"}})
+    with pytest.raises(InputError, match="JSON"):
+        from_config(tmp_path / "none.json")
+    with pytest.raises(UnknownNameError, match="panda-pick-cube"):
+        gym_hil.spec("panda-pick")
+
+
+def test_the_expert_says_what_it_needs():
+    with pytest.raises(InputError, match="image_obs=False"):
+        expert.make(gym_hil.spec("panda-pick-cube", image_obs=True))
