@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
 
 from lerobot_sim import registry
 from lerobot_sim.env import End
+from lerobot_sim.evaluation.chosen_videos import choose
 from lerobot_sim.evaluation.videos import EpisodeVideos
 from lerobot_sim.loop import Frames, rollout
 from lerobot_sim.spec import Camera
@@ -61,3 +63,14 @@ def test_an_episode_that_is_run_again_is_listed_once_and_its_video_is_the_whole_
         with av.open(tmp_path / f"seed_{episode.seed}.mp4") as container:
             frames = sum(1 for _ in container.decode(video=0))
         assert frames == len(episode) > FAULTY_TICK
+
+
+def test_the_first_failures_and_successes_are_chosen_in_turn():
+    def kinds(successes, count):
+        records = [SimpleNamespace(index=k, fault=s is None, success=bool(s)) for k, s in enumerate(successes)]
+        return [one.index for one in choose(records, count)]
+
+    assert kinds([1, 1, 0, 1, 0, 0], 3) == [0, 2, 4]
+    assert kinds([1, 1, 0, 1, 0, 0], 1) == [2]
+    assert kinds([1, 1, None, 1], 2) == [0, 1]
+    assert kinds([0, 0, None, 1], 4) == [0, 1, 3]

@@ -111,6 +111,7 @@ def evaluate_policy(options: EvalOptions, console: Any, command: Sequence[str] =
     from lerobot_sim.evaluation.fitting import parse_map
     from lerobot_sim.evaluation.plan import make_plan
     from lerobot_sim.evaluation.real_time import parse_real_time
+    from lerobot_sim.evaluation.report import write_report
     from lerobot_sim.loop import Profile
 
     from .eval_told import result_of, tell
@@ -152,11 +153,9 @@ def evaluate_policy(options: EvalOptions, console: Any, command: Sequence[str] =
                 execution={"workers": options.workers, "device": "cpu"},
                 producer=producer(acting.argument, options.workers, out, console.say) if options.workers > 1 else None,
             ),
-            watching=Watching(
-                profile=profile, on_known=counted.begin, on_share=counted.add, say=lambda words: console.say(words)
-            ),
+            watching=Watching(profile=profile, on_known=counted.begin, on_share=counted.add, say=console.say),
         )
-    result = result_of(done)
+    result = {**result_of(done), "report": str(write_report(done.folder)["html"])}
     tell(done, result, console)
     console.profile(profile, options.profile)
     return result
@@ -170,7 +169,7 @@ def _check(options: EvalOptions) -> None:
     if bool(options.task) == bool(options.protocol):
         raise InputError(
             "eval: expected a task (lerobot-sim eval push-t) or a protocol (lerobot-sim eval --protocol NAME); "
-            f"{'both' if options.task else 'neither'} came. `lerobot-sim list` and `lerobot-sim eval protocols` list them."
+            f"{'both' if options.task else 'neither'} came. Lists: `lerobot-sim list`, `lerobot-sim eval protocols`."
         )
     if options.workers > 1 and options.profile:
         raise InputError("--profile looks at one process: leave out --workers.")

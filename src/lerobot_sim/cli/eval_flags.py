@@ -10,7 +10,7 @@ from lerobot_sim.errors import InputError, unknown_name
 _SUITES = {"gym-hil": "gym-hil", "libero": "libero-90", "metaworld": "metaworld-ml10"}
 """--env.type alone -> the protocol of the guides."""
 
-_OWN = {"sim": "", "mujoco": "mujoco/lift", "pusht": "push-t"}
+_OWN = {"sim": "", "mujoco": "mujoco/lift"}
 """--env.type -> our own task where none is named."""
 
 _ISAAC = (

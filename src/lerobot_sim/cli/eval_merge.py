@@ -38,13 +38,14 @@ def main(argv: Sequence[str]) -> int:
     """Reads the options and merges."""
     options = read(MergeOptions, "eval merge", ABOUT, argv)
     from lerobot_sim.evaluation.merging import merge
+    from lerobot_sim.evaluation.report import write_report
 
     from .console import Console
     from .eval_told import result_of, tell
 
     console = Console(options.json)
     done = merge(options.folders, options.output_dir, overwrite=options.overwrite)
-    result = result_of(done)
+    result = {**result_of(done), "report": str(write_report(done.folder)["html"])}
     tell(done, result, console)
     console.result(result)
     return 1 if result["policy_errors"] else 0

@@ -68,7 +68,7 @@ def tell(done: EvaluationRun, result: dict[str, Any], console: Console) -> None:
         )
     for path in result["videos"]:
         console.say(f"Video: {path}")
-    console.say(f"All files: {done.folder}")
+    console.say(f"Report: {result['report']}")
 
 
 def _tell_success(done: EvaluationRun, result: dict[str, Any], console: Console) -> None:

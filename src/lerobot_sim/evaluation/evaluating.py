@@ -41,7 +41,7 @@ from .results import (
 from .running import Acting, Todo, Worlds, check_offer, language_of, produce
 from .summary import summarize
 
-PRODUCTS = (RUN, JOURNAL, SUMMARY, EVAL_INFO, "videos")
+PRODUCTS = (RUN, JOURNAL, SUMMARY, EVAL_INFO, "videos", "report.html", "report.md", "report.json")
 """What a run leaves in its folder."""
 
 Producer: TypeAlias = "Callable[[Plan, Sequence[Todo]], Iterable[EpisodeRecord]]"

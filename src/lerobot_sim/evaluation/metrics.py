@@ -82,7 +82,7 @@ def time_to_success(episode: Episode, spec: EnvSpec) -> float | None:
 
 
 def goal_distance(episode: Episode, _spec: EnvSpec) -> Values:
-    """The environment's distance to its goal, at the end d_T and at best min_t d_t. Unit: the environment's, mostly m."""
+    """Distance to the goal, at the end d_T and at best min_t d_t. Unit: the environment's, mostly m."""
     name = next((name for name in GOAL_DISTANCES if name in episode.metrics), None)
     values = episode.metrics[name].astype(np.float64) if name else np.zeros(0)
     if not len(values):

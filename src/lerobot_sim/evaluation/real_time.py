@@ -64,11 +64,12 @@ class RealTime(Around):
         live = to_numpy(active)
         count = len(live)
         step, due = _sized(self._step, count, 0), _sized(self._due, count, -1)
+        there = live & (due == step)
         if self._held is not None and self._coming is not None:
-            there = live & (due == step)
             self._held[there] = self._coming[there]
             due[there] = -1
         begins = live & (due < 0)
+        begins &= ~there | self.thinks(begins)  # the first action of a chunk is not passed over for the second
         events: Batch = {}
         if begins.any():
             events = self._think(observation, active, begins, step, due)

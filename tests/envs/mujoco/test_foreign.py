@@ -203,7 +203,7 @@ def test_commands_take_it(tmp_path: Path, option: str, capsys: pytest.CaptureFix
     who = ["lift", "--robot", "so100", option, path, "--seed", "0", "--json"]
     assert main(["collect", *who, "--episodes", "2", "--output-dir", str(tmp_path / "set")]) == 0
     assert main(["eval", *who, "--policy", "expert", "--episodes", "2", "--output-dir", str(tmp_path / "eval")]) == 0
-    options = json.loads((tmp_path / "eval/eval.json").read_text())["settings"]["env_options"]
+    options = json.loads((tmp_path / "eval/run.json").read_text())["tasks"][0]["env_options"]
     assert options["model_path"] == path
     assert len(options["model_sha256"]) == 64
     assert "model_sha256" in "".join(file.read_text() for file in (tmp_path / "set").rglob("*.json"))

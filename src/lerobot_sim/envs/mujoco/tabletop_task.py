@@ -87,7 +87,8 @@ def tabletop_task(
         reward: "dense" or "sparse": 1 at success.
         draw: As a `MujocoTask`'s.
         observe: (world, memory) -> `observation.environment_state` (n, number of names).
-        judge: (world, memory) -> (dense reward (n,), success bool (n,), metrics).
+        judge: (world, memory) -> (dense reward (n,), success bool (n,), metrics); how many joints are at a limit is
+            added to them.
         describe: As a `MujocoTask`'s.
         remember: As a `MujocoTask`'s.
         initial_ctrl: As a `MujocoTask`'s; holds the arms where they are with the grippers open by default.
@@ -105,6 +106,7 @@ def tabletop_task(
 
     def judged(world: World, memory: Batch, _params: Batch) -> tuple[Array, Array, Batch]:
         (dense, success, metrics), xp = judge(world, memory), namespace(world.qpos)
+        metrics = {**metrics, "joint_limit": bench.at_limit(world)}
         return xp.astype(success if reward == "sparse" else dense, xp.float32), success, metrics
 
     return MujocoTask(

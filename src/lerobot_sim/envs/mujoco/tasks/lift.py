@@ -130,7 +130,8 @@ def task(robot: str = "panda", reward: str = "dense", controller: str = CONTROLL
         quiet = xp.sum(velocity * velocity, axis=1) < SLOW**2
         success = (height > lifted) & bench.grasped(world, CUBE) & quiet
         value = 0.5 * xp.exp(-10 * away) + 0.5 * xp.clip(height / lifted, 0.0, 1.0)
-        return value, success, {"height": height, "tip_distance": away}
+        to_go = xp.clip(lifted - height, 0.0, None)
+        return value, success, {"height": height, "tip_distance": away, "goal_distance": to_go}
 
     def describe(world: World, _memory: Batch, success: bool) -> str:
         height = float(world.xpos[0, cube, 2]) - edge

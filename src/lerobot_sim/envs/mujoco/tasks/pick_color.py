@@ -89,6 +89,18 @@ def target_of(seeds: NDArray[np.int64]) -> NDArray[np.int64]:
     return rng.words(seeds, "pick-color/target")[:, 0] % len(COLORS)
 
 
+def meaning(words: str) -> str:
+    """What an instruction asks for: a colour; the words themselves where they name none."""
+    return next((color for color in COLORS if color in words.split() or color in words.rstrip(".").split()), words)
+
+
+def paraphrases(words: str) -> list[str]:
+    """Held-out phrases that ask for the same cube."""
+    color = meaning(words)
+    phrases = [phrase.format(color=color) for phrase in PHRASES["held_out"]] if color in COLORS else []
+    return [phrase for phrase in phrases if phrase != words]
+
+
 def _drawn(seeds: NDArray[np.int64], params: Arrays) -> Arrays:
     """Which cube, and which phrase."""
     train = len(PHRASES["train"])
@@ -187,7 +199,8 @@ def task(
         left = xp.all((cubes[:, :, 2] - edge < LEFT) | (meant > 0.5), axis=1)
         success = (height > lifted) & (cube[:, -1] > 0.5) & left & (_speed(bench, world, meant) < SLOW)
         value = 0.5 * xp.exp(-10 * away) + 0.5 * xp.clip(height / lifted, 0.0, 1.0)
-        return value, success, {"height": height, "tip_distance": away}
+        to_go = xp.clip(lifted - height, 0.0, None)
+        return value, success, {"height": height, "tip_distance": away, "goal_distance": to_go}
 
     def describe(world: World, memory: Batch, success: bool) -> str:
         color = tuple(COLORS)[int(memory["target"][0])]

@@ -1,0 +1,88 @@
+"""What is measured, and what is refused before the first episode."""
+
+import numpy as np
+import pytest
+
+from lerobot_sim.errors import InputError, UnknownNameError
+from lerobot_sim.evaluation.metrics import METRICS, Offer, chosen, describe, require, untold
+from tests.evaluation import masks
+from tests.evaluation.policies import Obedient, Still
+
+
+def test_the_guides_metrics_are_there():
+    guides = ("success_rate", "episode_reward", "action_smoothness", "goal_distance", "language_conditioning")
+    assert set(guides) | {"efficiency", "safety"} <= set(METRICS)
+
+
+def test_an_unknown_metric_names_the_nearest():
+    with pytest.raises(UnknownNameError, match="Did you mean 'goal_distance'"):
+        chosen(["goal_distanc"])
+
+
+def test_goal_distance_and_time_are_those_of_the_steps(evaluate):
+    done = evaluate(Still, "any", metrics=("goal_distance", "time_to_success"))
+    for one in done.episodes:
+        assert one.metrics["goal_distance_end"] == one.metrics["goal_distance_best"] == 1 / 13
+        first = one.first_success_step
+        assert one.metrics["time_to_success"] == (None if first is None else first / 10)
+    entry = done.summary["suite"]["metrics"]["time_to_success"]
+    reached = [one.first_success_step / 10 for one in done.episodes if one.first_success_step]
+    assert entry["n"] == len(reached) < len(done.episodes)
+    assert entry["mean"] == pytest.approx(np.mean(reached))
+    assert (entry["unit"], entry["better"]) == ("s", "less")
+
+
+def test_what_cannot_be_measured_is_refused_before_the_first_episode(evaluate, tmp_path):
+    lacks = r"'contact_force_peak' needs one of contact_force among its Step.metrics \(it offers goal_distance\)"
+    with pytest.raises(InputError, match=lacks):
+        evaluate(Still, "any", metrics=("contact_force_peak",))
+    with pytest.raises(InputError, match="'efficiency' needs a scripted expert"):
+        evaluate(Still, "any", metrics=("efficiency",))
+    with pytest.raises(InputError, match="'language_conditioning' needs a policy that reads instructions"):
+        evaluate(Still, "any", metrics=("language_conditioning",))
+    assert not (tmp_path / "out").exists()
+
+
+def test_parts_of_safety_that_are_not_told_are_named():
+    offer = Offer(spec=masks.spec("any", "any"), step_metrics=("contact_force", "goal_distance"))
+    assert untold(["safety"], offer) == (
+        "'safety' of 'masks/any' is without joint_limit, workspace_violation, which it does not tell"
+    )
+    require(["safety"], offer)
+
+
+def test_efficiency_is_against_the_expert_on_the_same_seeds(evaluate):
+    done = evaluate(Still, "ends", metrics=("efficiency",))
+    assert list(done.run.arms) == ["", "expert"]
+    solved = sum(bool(one.success) for one in done.of())
+    assert done.summary["compared"]["efficiency"]["pairs"] == solved
+    assert done.summary["compared"]["efficiency"]["time"]["mean"] == 1.0
+    assert done.summary["suite"]["episodes"] == 10  # the expert's are not the policy's
+
+
+def test_latency_is_measured_for_every_episode(evaluate):
+    done = evaluate(Still, "any", metrics=("inference_latency",))
+    assert all(0 < one.metrics["inference_latency"] <= one.metrics["inference_latency_max"] for one in done.episodes)
+    assert describe("inference_latency") == {"unit": "ms", "better": "less"}
+
+
+def test_language_runs_the_same_seeds_with_other_words(evaluate):
+    done = evaluate(Obedient, "any", metrics=("language_conditioning",), episodes=6)
+    right = {one.index: one.instruction for one in done.of()}
+    assert right[1] == "Do number 1."
+    for arm in ("shuffled", "empty", "paraphrased"):
+        records = done.of(None, f"language:{arm}")
+        assert [one.seed for one in records] == [one.seed for one in done.of()]
+        assert all(one.instruction != right[one.index] for one in records)
+    assert {one.instruction for one in done.of(None, "language:empty")} == {""}
+    assert {one.instruction for one in done.of(None, "language:shuffled")} <= set(right.values())
+    assert all("do number" in one.instruction for one in done.of(None, "language:paraphrased"))
+    entry = done.summary["compared"]["language_conditioning"]
+    assert entry["shuffled"]["conditioning"] == 0.0  # it does nothing whatever it is told
+    assert entry["shuffled"]["pairs"] == 6
+
+
+def test_a_policy_that_reads_is_told_what_is_written(evaluate):
+    policy = Obedient()
+    done = evaluate(policy, "any", metrics=("language_conditioning",), episodes=6)
+    assert sorted(policy.told) == sorted(one.instruction for one in done.episodes)
