@@ -64,6 +64,7 @@ EXPERTS: Mapping[str, str] = {
 """Environment's id, or a pattern of ids -> "module:factory" of its scripted expert; a factory takes the EnvSpec."""
 
 POLICIES: Mapping[str, str] = {
+    "lerobot": "lerobot_sim.policies.lerobot:make",
     "mlp": "lerobot_sim.policies.mlp:make",
     "random": "lerobot_sim.policies.random:make",
 }

@@ -111,7 +111,7 @@ def test_train_evaluates_between_its_updates(tmp_path):
         "--batch_size=2",
         "--num_workers=0",
         "--steps=2",
-        "--eval_freq=2",
+        "--env_eval_freq=2",
         "--eval.n_episodes=1",
         "--eval.batch_size=1",
         "--save_freq=2",

@@ -1,0 +1,65 @@
+"""Folders that LeRobot's `save_pretrained` wrote, here or on the Hugging Face hub."""
+
+# pyright: reportUnknownVariableType=false
+# huggingface_hub's types are partly unknown
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lerobot_sim.errors import InputError, SimError
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Whether a folder is one that LeRobot's `save_pretrained` wrote."""
+    try:
+        content = json.loads((path / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and "type" in content
+
+
+def checkpoint_folder(path: Path) -> Path | None:
+    """The folder of a checkpoint in `path`: itself, or where `lerobot-train` leaves its last one."""
+    places = (path, path / "pretrained_model", path / "checkpoints" / "last" / "pretrained_model")
+    return next((place for place in places if is_checkpoint(place)), None)
+
+
+def folder_of(checkpoint: str, revision: str | None) -> Path:
+    """The local folder of a checkpoint; one on the hub is downloaded."""
+    local = Path(checkpoint)
+    if found := checkpoint_folder(local):
+        return found
+    if local.exists() or checkpoint.count("/") != 1 or checkpoint.startswith((".", "/", "~")):
+        raise InputError(
+            f"{checkpoint or 'The empty path'} is no checkpoint of LeRobot's: expected a folder with {CONFIG} and "
+            f"{WEIGHTS}, or 'owner/name' on the hub."
+        )
+    from huggingface_hub import snapshot_download
+
+    name, _, tag = checkpoint.partition("@")
+    try:
+        return Path(snapshot_download(name, revision=tag or revision, allow_patterns=["*.json", "*.safetensors"]))
+    except Exception as error:
+        raise SimError(
+            f"'{name}' could not be had from the hub ({type(error).__name__}: {str(error).splitlines()[0]}). "
+            "Give the path of a folder where it was downloaded to."
+        ) from error
+
+
+def check_files(folder: Path) -> None:
+    """Refuses a checkpoint without safetensors."""
+    if (folder / WEIGHTS).exists():
+        return
+    pickles = sorted(path.name for path in folder.iterdir() if path.suffix in _PICKLES)
+    if pickles:
+        raise InputError(
+            f"{folder} holds its weights in pickle form ({', '.join(pickles)}), which can run any code: not read. "
+            f"Where you trust it, convert it: safetensors.torch.save_file(torch.load('{pickles[0]}', "
+            f"weights_only=True), '{WEIGHTS}')."
+        )
+    raise InputError(f"{folder} has no {WEIGHTS}.")
