@@ -97,10 +97,10 @@ def _reading(comparison: Comparison) -> Markup:
     seeds = "the same seeds, episode by episode" if comparison.paired else "different seeds"
     facts = {
         "Test": f"{comparison.test}, on {seeds}.",
-        "p (Holm)": f"Corrected for {len(comparison.pairs)} comparisons: the probability of calling any two equal policies "
-        f"different is at most {comparison.alpha:g}. Intervals are each pair's own.",
-        "Solved alone": "Seeds that only the first, and that only the second solved. Seeds that both or neither solved say "
-        "nothing about who is better.",
+        "p (Holm)": f"Corrected for {len(comparison.pairs)} comparisons: the probability of calling any two equal "
+        f"policies different is at most {comparison.alpha:g}. Intervals are each pair's own.",
+        "Solved alone": "Seeds that only the first, and that only the second solved. Seeds that both or neither solved "
+        "say nothing about who is better.",
         "Folders": "; ".join(f"{one.name}: {one.folder} ({one.policy})" for one in comparison.standings),
     }
     remarks = [tag("li", remark) for remark in comparison.remarks]

@@ -7,6 +7,7 @@ from pathlib import Path
 from lerobot_sim.errors import InputError
 
 from . import report_sections as sections
+from . import report_tables as tables
 from .report_data import as_json, title
 from .report_markdown import markdown
 from .report_page import page
@@ -37,7 +38,8 @@ def write_report(folder: Path, *, videos: int = MOST, embed_mb: float = EMBED_MB
     run = load(folder)
     if not run.episodes:
         raise InputError(f"{folder} holds no episode yet: there is nothing to report.")
-    summary = summarize(run)
+    whole = sum(task["episodes"] for task in run.summary.get("tasks", ())) == len(run.episodes)
+    summary = run.summary if whole and run.summary["seconds"] == run.run.seconds else summarize(run)
     shown = clips(run, videos, embed_mb)
     parts = {
         "success": ("Success", sections.success(run, summary)),
@@ -45,11 +47,11 @@ def write_report(folder: Path, *, videos: int = MOST, embed_mb: float = EMBED_MB
         "time": ("Time", sections.time_to_success(run)),
         "videos": ("Videos", sections.videos(run, shown)),
         "grid": ("Robustness", sections.grid(summary)),
-        "metrics": ("Metrics", sections.metrics(summary)),
-        "broken": ("Broken off", sections.broken(run)),
-        "episodes": ("Episodes", sections.episodes(run, shown)),
-        "repeat": ("Run it again", sections.repeat(run)),
-        "reading": ("How to read this", sections.reading()),
+        "metrics": ("Metrics", tables.metrics(summary)),
+        "broken": ("Broken off", tables.broken(run)),
+        "episodes": ("Episodes", tables.episodes(run, shown)),
+        "repeat": ("Run it again", tables.repeat(run)),
+        "reading": ("How to read this", tables.reading()),
     }
     there = {anchor: (word, part) for anchor, (word, part) in parts.items() if part is not None}
     nav = {anchor: word for anchor, (word, _) in there.items()}

@@ -35,7 +35,7 @@ def verdict(suite: Mapping[str, Any]) -> tuple[str, bool | None]:
     return f"Not passed: the lower bound {low} is below the mark of {percent(mark, 0)}", False
 
 
-def whisker_rows(run: EvaluationRun, summary: Mapping[str, Any]) -> list[Whisker]:
+def whisker_rows(summary: Mapping[str, Any]) -> list[Whisker]:
     """A row a task of the plain arm, and the suite where there are several."""
     rows = [
         Whisker(

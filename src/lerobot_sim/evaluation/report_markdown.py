@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from . import report_data as said
 from .report_videos import RULE, Clip
@@ -56,7 +57,7 @@ def markdown(run: EvaluationRun, summary: Mapping[str, Any], clips: Sequence[Cli
     if clips:
         lines += ["", "## Videos", "", RULE, ""]
         lines += [
-            f"- [{escaped(clip.chosen.episode.task)}, seed {clip.chosen.episode.seed}]({clip.path.replace(' ', '%20')}): "
+            f"- [{escaped(clip.chosen.episode.task)}, seed {clip.chosen.episode.seed}]({quote(clip.path)}): "
             f"{clip.chosen.why} ({outcome(clip.chosen.episode)})"
             for clip in clips
         ]

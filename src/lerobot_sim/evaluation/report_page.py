@@ -75,6 +75,11 @@ def facts_list(values: Mapping[str, str]) -> Markup:
     return tag("dl", *(join(tag("dt", name), tag("dd", value)) for name, value in values.items()), class_="facts")
 
 
+def mark_of(outcome: str, words: str | None = None) -> Markup:
+    """An outcome's sign, with its name or other words."""
+    return tag("span", tag("i", class_=f"square {outcome.replace(' ', '-')}"), words or outcome, class_="outcome")
+
+
 def data(identity: str, values: Any) -> Markup:
     """JSON for the script; no string in it can end the element."""
     text = json.dumps(values, allow_nan=False, separators=(",", ":"))

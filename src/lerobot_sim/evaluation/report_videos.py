@@ -8,12 +8,18 @@ pictures (`choose`). Videos are H.264 in yuv420p: the one that every browser pla
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
+from lerobot_sim.datasets.poster import poster
+from lerobot_sim.errors import StorageError
+
 from .results import EpisodeRecord, EvaluationRun
+
+_log = logging.getLogger(__name__)
 
 MOST = 24
 EMBED_MB = 24.0
@@ -46,11 +52,13 @@ class Clip:
         chosen: Its episode, and why it is shown.
         path: Relative to the results' folder, with "/".
         embedded: Base64 of the file; None: it is linked.
+        poster: Base64 of a JPEG of its last frame.
     """
 
     chosen: Chosen
     path: str
     embedded: str | None
+    poster: str
 
 
 def choose(records: Sequence[EpisodeRecord], count: int) -> list[Chosen]:
@@ -89,10 +97,16 @@ def clips(run: EvaluationRun, most: int = MOST, embed_mb: float = EMBED_MB) -> l
     for one in chosen:
         path = file_of(run, one.episode)
         assert path is not None
+        try:
+            still = poster(path)
+        except StorageError as error:
+            _log.warning("Left out of the report: %s", error)
+            continue
         size = path.stat().st_size
-        embedded = base64.b64encode(path.read_bytes()).decode("ascii") if size <= room else None
+        embedded = _base64(path.read_bytes()) if size <= room else None
         room -= size if embedded else 0
-        found.append(Clip(chosen=one, path=path.relative_to(run.folder.resolve()).as_posix(), embedded=embedded))
+        place = path.relative_to(run.folder.resolve()).as_posix()
+        found.append(Clip(chosen=one, path=place, embedded=embedded, poster=_base64(still)))
     return found
 
 
@@ -103,6 +117,10 @@ def file_of(run: EvaluationRun, one: EpisodeRecord) -> Path | None:
     path = (run.folder / one.video).resolve()
     inside = path.is_relative_to(run.folder.resolve())
     return path if inside and path.suffix == ".mp4" and path.is_file() else None
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode("ascii")
 
 
 def _with(records: Sequence[EpisodeRecord], success: bool | None) -> list[EpisodeRecord]:

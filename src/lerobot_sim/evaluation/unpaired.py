@@ -1,4 +1,4 @@
-"""Comparing policies that ran on different seeds: an exact test and an interval. Pairs tell apart with fewer episodes."""
+"""Comparing policies that ran on different seeds: an exact test and an interval."""
 
 from __future__ import annotations
 
@@ -40,11 +40,12 @@ def barnard(first_successes: int, first_trials: int, second_successes: int, seco
     def tail(angles: NDArray[np.float64]) -> NDArray[np.float64]:
         return _tail(seen, first_trials, second_trials, np.sin(angles) ** 2)
 
-    angles = np.linspace(0, math.pi / 2, max(65, math.ceil(16 * math.sqrt(first_trials + second_trials))))
-    for _ in range(4):  # each round looks between the neighbours of the best so far
-        values = tail(angles)
+    angles = _between(0.0, math.pi / 2, max(65, math.ceil(16 * math.sqrt(first_trials + second_trials))))
+    values = tail(angles)
+    for _ in range(3):  # each round looks between the neighbours of the best so far
         best = int(values.argmax())
-        angles = np.linspace(angles[max(best - 1, 0)], angles[min(best + 1, len(angles) - 1)], 17)
+        angles = _between(float(angles[max(best - 1, 0)]), float(angles[min(best + 1, len(angles) - 1)]), 17)
+        values = tail(angles)
     return min(1.0, float(values.max()))
 
 
@@ -74,6 +75,10 @@ def newcombe(
         difference - math.hypot(rate - low, other_high - other),
         difference + math.hypot(high - rate, other - other_low),
     )
+
+
+def _between(low: float, high: float, count: int) -> NDArray[np.float64]:
+    return low + (high - low) * np.arange(count, dtype=np.float64) / (count - 1)
 
 
 def _tail(seen: float, n: int, m: int, rates: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -82,7 +82,7 @@
   const shown = [...table.tHead.rows[0].cells].map((head) => at[head.dataset.column]);
   const filters = [...document.querySelectorAll("[data-filter]")];
   const search = document.getElementById("search");
-  const size = 50;
+  const size = 25;
   let page = 0, sorting = null;
   const cellOf = (row, column) => {
     const cell = make("td"), value = row[column], name = columns[column];
@@ -95,6 +95,7 @@
     } else {
       cell.textContent = value === null ? "–" : typeof value === "number" && !Number.isInteger(value) ? value.toPrecision(4) : value;
       if (table.tHead.rows[0].cells[shown.indexOf(column)].classList.contains("number")) cell.className = "number";
+      else if (typeof value === "string" && value.length > 24) cell.className = "words";
     }
     return cell;
   };
