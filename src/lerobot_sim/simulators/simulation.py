@@ -251,7 +251,8 @@ class SimulationEnv:
             return 0.0
         self._t[lane] += 1
         if not np.isfinite(outcome.reward) or not self._look(lane, outcome.observation):
-            self._end[lane], self._notes[lane] = End.DIVERGED, "The simulator gave numbers that are not finite."
+            self._end[lane] = End.DIVERGED
+            self._notes[lane] = outcome.note or "The simulator gave numbers that are not finite."
             return 0.0
         late = outcome.end is End.RUNNING and self._t[lane] >= self._spec.max_steps
         self._end[lane] = End.TIME_LIMIT if late else outcome.end

@@ -1,6 +1,8 @@
 """gym-hil behind the contract: options of the guides, seeds, restore, no sleeps, no unasked pictures."""
 
+import json
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from lerobot_sim.experts import gym_hil as expert
 from lerobot_sim.loop import rollout
 from lerobot_sim.testing import CHECKS
 from tests.simulators.conftest import needs
-from tests.simulators.peers import contract_there, episode_here, ours, random_actions
+from tests.simulators.peers import contract_there, episode_here, ours, random_actions, run_there
 
 MODULE = "lerobot_sim.simulators.gym_hil"
 EXPERT = "lerobot_sim.experts.gym_hil"
@@ -58,7 +60,14 @@ def test_the_expert_lifts_the_cube():
         assert np.abs(np.diff(episode.action[:, :3], axis=0)).mean() < 0.15
 
 
-def test_a_reset_neither_sleeps_nor_touches_numpys_own_random_numbers():
+def test_nothing_is_drawn_unasked_and_numpys_own_random_numbers_are_left_alone():
+    found = json.loads(run_there(MODULE, Path(__file__).with_name("undrawn.py")).splitlines()[-1])
+    assert found["drawn"] == 0
+    assert found["left_alone"] == {"panda-pick-cube": True, "panda-arrange-boxes": True}
+    assert found["theirs"]  # gym-hil has its own mujoco back
+
+
+def test_a_reset_does_not_sleep():
     env = ours(MODULE, "panda-pick-cube")
     env.reset([0], [1])
     since = time.perf_counter()

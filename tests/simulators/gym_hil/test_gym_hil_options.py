@@ -8,7 +8,7 @@ import pytest
 from lerobot_sim.errors import InputError, UnknownNameError
 from lerobot_sim.experts import gym_hil as expert
 from lerobot_sim.simulators import gym_hil
-from lerobot_sim.simulators.gym_hil.config import from_config, read_config
+from lerobot_sim.simulators.gym_hil.config import from_config, is_guide, read_config
 
 GUIDE = {
     "type": "hil",
@@ -178,6 +178,12 @@ def test_a_spec_makes_its_environment_again():
     spec = gym_hil.spec("panda-pick-cube", **options)
     again = gym_hil.spec("panda-pick-cube", **json.loads(json.dumps(spec.to_dict()["options"])))
     assert again == spec
+
+
+def test_the_guides_files_are_told_from_others():
+    assert all(is_guide(keys) for keys in (GUIDE, OTHER, LEROBOT))
+    assert not is_guide({"name": "my-arm", "model_path": "arm.xml"})
+    assert not is_guide({"isaac_sim_config": {}})
 
 
 def test_files_that_name_no_task_are_refused(tmp_path):

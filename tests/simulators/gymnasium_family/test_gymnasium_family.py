@@ -106,6 +106,7 @@ def test_ids_are_found_and_a_slash_becomes_a_dot():
     assert gymnasium_family.resolve("FrozenLake-v1") == "FrozenLake-v1"
     assert gymnasium_family.resolve("ALE/Pong-v5") == "ALE.Pong-v5"
     assert gymnasium_family.resolve("CartPoole-v1") is None
+    assert gymnasium_family.resolve("settings.json") is None
     with pytest.raises(UnknownNameError, match="CartPole-v1"):
         gymnasium_family.spec("CartPoole-v1")
     with pytest.raises(UnknownNameError, match="module="):

@@ -55,7 +55,7 @@ class AlohaSimulation:
         try:
             _, reward, terminated, _, info = self._env.step(action)
         except PhysicsError as error:
-            return Outcome(self._observation(), np.nan, False, metrics={"stage": np.nan}, note=str(error))
+            return Outcome(self._observation(), np.nan, False, metrics={"stage": np.nan}, note=f"dm_control: {error}")
         end = End.TERMINATED if terminated else End.RUNNING
         return Outcome(self._observation(), float(reward), bool(info["is_success"]), end, {"stage": float(reward)})
 

@@ -35,6 +35,13 @@ class Config(NamedTuple):
     device: str
 
 
+def is_guide(keys: Mapping[str, Any]) -> bool:
+    """Whether a file's keys are those of a guide to gym-hil, and not of something else."""
+    env = keys.get("env", keys)
+    named = cast("Mapping[str, Any]", env) if isinstance(env, Mapping) else {}
+    return "gym_hil_config" in keys or named.get("name") in ("gym_hil", "franka_sim") or named.get("type") == "hil"
+
+
 def read_config(source: Path | str | Mapping[str, Any]) -> Config:
     """Reads a guide's file, or its keys.
 

@@ -93,7 +93,7 @@ def resolve(name: str) -> str | None:
     if not _ID.fullmatch(name):
         return None
     task = name.replace("/", ".", 1)
-    if task != name or "." in name:
+    if "." in task and re.search(r"-v\d+$", task):
         return task
     from .adapter import is_registered
 
