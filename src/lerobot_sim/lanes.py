@@ -143,9 +143,10 @@ class Slot:
         self.decision: Decision | None = None
         self.states: State | None = None
         self._ended = np.zeros(env.num_envs, np.bool_)
+        self._coming: tuple[NDArray[np.int64], NDArray[np.int64], dict[str, NDArray[Any]]]
 
-    def refill(self, queue: SeedQueue, policy: Policy, params: ParamSource | None) -> None:
-        """Begins the next episodes in the lanes that have none."""
+    def take(self, queue: SeedQueue, params: ParamSource | None) -> bool:
+        """Takes the next episodes for the lanes that have none; whether there are any, which `begin` then resets."""
         taken: list[tuple[int, tuple[int, int, int]]] = []
         for lane in np.flatnonzero(~self.active):
             item = queue.take()
@@ -153,18 +154,31 @@ class Slot:
                 break
             taken.append((int(lane), item))
         if not taken:
-            return
+            return False
         lanes = np.array([lane for lane, _ in taken], np.int64)
         seeds = np.array([item[1] for _, item in taken], np.int64)
         values = {name: to_numpy(value) for name, value in params(seeds).items()} if params else {}
-        self.observation = self.env.reset(lanes, seeds, values or None)
-        policy.reset(lanes + self.offset, seeds)
-        instruct = getattr(policy, "instruct", None)
-        if instruct:
-            instruct(lanes + self.offset, [self.env.instructions[lane] for lane in lanes])
         for row, (lane, (index, seed, attempt)) in enumerate(taken):
             own = {name: value[row] for name, value in values.items()}
-            self.starts[lane] = Start(index, seed, attempt, self.env.instructions[lane], own)
+            self.starts[lane] = Start(index, seed, attempt, "", own)
+        self._coming = lanes, seeds, values
+        return True
+
+    def begin(self) -> None:
+        """Resets the lanes of the episodes that were taken."""
+        lanes, seeds, values = self._coming
+        self.observation = self.env.reset(lanes, seeds, values or None)
+
+    def settle(self, policy: Policy) -> None:
+        """The episodes that were taken have begun."""
+        lanes, seeds, _ = self._coming
+        policy.reset(lanes + self.offset, seeds)
+        instructions = self.env.instructions
+        for row in lanes:
+            lane = int(row)
+            start = self.starts[lane]
+            assert start is not None
+            self.starts[lane] = replace(start, instruction=instructions[lane])
         self.active[lanes] = True
         self.t[lanes] = 0
 

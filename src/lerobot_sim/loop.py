@@ -7,7 +7,7 @@ whoever watches is a Sink. Several environments are driven each at its own pace 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -93,14 +93,13 @@ def steps(
     profile = profile or Profile()
     wants_states = any(getattr(sink, "wants_states", False) for sink in sinks)
     gather = Gather(slots, total)
-    parked, running = slots, dict[Future[tuple[Step, float]], Slot]()
+    parked, running = slots, dict[Future[tuple[Step | None, float]], Slot]()
+    began = False
     with ExitStack() as stack:
         pool = stack.enter_context(ThreadPoolExecutor(len(slots))) if len(slots) > 1 else None
         while True:
-            for slot in parked:
-                slot.refill(queue, policy, params)
-            ready = [slot for slot in parked if slot.active.any()]
-            parked = [slot for slot in parked if not slot.active.any()]
+            beginning = [slot for slot in parked if slot.take(queue, params)]
+            parked, ready = _begin(beginning, parked, policy, pool, running)
             if not ready and not running:
                 return
             if ready:
@@ -113,11 +112,17 @@ def steps(
             else:
                 running |= {pool.submit(_timed_step, slot): slot for slot in ready}
                 since = perf_counter()
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                done, _ = wait(running, return_when=FIRST_COMPLETED if began else ALL_COMPLETED)
+                began = True  # together, so that the first batch holds all lanes
                 profile.add("wait", since)
-                finished = [(running.pop(future), *future.result()) for future in done]
+                first = sorted(done, key=lambda future: running[future].number)
+                finished = [(running.pop(future), *future.result()) for future in first]
             for slot, step, seconds in finished:
                 profile.seconds["physics"] += seconds
+                if step is None:
+                    slot.settle(policy)
+                    parked.append(slot)
+                    continue
                 frames = slot.finish(step, queue)
                 since = perf_counter()
                 for sink in sinks:
@@ -152,9 +157,36 @@ def rollout(
                 following += 1
 
 
-def _timed_step(slot: Slot) -> tuple[Step, float]:
+def _begin(
+    beginning: Sequence[Slot],
+    parked: Sequence[Slot],
+    policy: Policy,
+    pool: ThreadPoolExecutor | None,
+    running: dict[Future[tuple[Step | None, float]], Slot],
+) -> tuple[list[Slot], list[Slot]]:
+    """Has episodes begun, and tells the slots that have nothing to do from those that are to decide.
+
+    With several environments resets run in threads, so that one that takes long holds up no other environment.
+    """
+    for slot in beginning:
+        if pool is None:
+            slot.begin()
+            slot.settle(policy)
+        else:
+            running[pool.submit(_timed_begin, slot)] = slot
+    here = [slot for slot in parked if pool is None or slot not in beginning]
+    return [slot for slot in here if not slot.active.any()], [slot for slot in here if slot.active.any()]
+
+
+def _timed_step(slot: Slot) -> tuple[Step | None, float]:
     since = perf_counter()
     return slot.step(), perf_counter() - since
+
+
+def _timed_begin(slot: Slot) -> tuple[Step | None, float]:
+    since = perf_counter()
+    slot.begin()
+    return None, perf_counter() - since
 
 
 def _slots(envs: Sequence[Env]) -> list[Slot]:

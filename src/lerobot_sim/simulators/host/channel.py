@@ -127,7 +127,7 @@ def unpack(message: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     arrays: dict[str, NDArray[Any]] = {}
     at = 0
     for name, kind, shape in header.pop("arrays"):
-        dtype: np.dtype[Any] = np.dtype(kind)
+        dtype = np.dtype(str(kind))
         if dtype.hasobject:
             raise SimError(f"'{name}' holds Python objects, which do not pass between processes.")
         count = int(np.prod(shape, dtype=np.int64))

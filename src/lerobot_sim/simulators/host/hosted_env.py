@@ -213,7 +213,8 @@ class HostedEnv:
             except _TAKEN_DOWN as error:
                 self._lose(error, "get_state")
             else:
-                self._state_kinds = {name: (value.dtype, value.shape[1:]) for name, value in state.items()}
+                if len(rows):
+                    self._state_kinds = {name: (value.dtype, value.shape[1:]) for name, value in state.items()}
                 return state
         if not self._state_kinds:
             gone = rows[~self._here[rows]]

@@ -96,7 +96,8 @@ class Process:
             os.close(theirs_write)
         self.wire = Wire(ours_read, ours_write, self._look)
         KEEPER.add(self.pid)
-        self._finalizer = weakref.finalize(self, _end_group, self._popen, os.getpid())
+        self._owner = os.getpid()
+        self._finalizer = weakref.finalize(self, _end_group, self._popen, self._owner)
 
     def _start(self, program: Program, fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
         modules = {"lerobot_sim": str(PACKAGE), **{name: str(path) for name, path in program.modules.items()}}
@@ -154,12 +155,12 @@ class Process:
 
     def end(self, polite_s: float = 0.0) -> None:
         """Ends it and all that it started, within 2 s beyond `polite_s`, in which it may end by itself."""
-        if polite_s:
-            with contextlib.suppress(SimError):
+        if polite_s and os.getpid() == self._owner:  # a fork holds copies of what is not its own
+            with contextlib.suppress(SimError, subprocess.TimeoutExpired):
                 self.call({"call": "close"}, limit_s=polite_s)
-            with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(polite_s)
-        self._finalizer()
+        if os.getpid() == self._owner:
+            self._finalizer()
         self.wire.close()
         self.block.close()
         self._log.close()
@@ -264,7 +265,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _end_group(popen: subprocess.Popen[bytes], owner: int) -> None:
-    if os.getpid() != owner:  # a fork holds copies of what is not its own
+    if os.getpid() != owner:
         return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(popen.pid, signal.SIGKILL)

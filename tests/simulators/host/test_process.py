@@ -1,0 +1,180 @@
+"""What a worker's process is made of, and what is left of it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lerobot_sim.errors import InputError
+from lerobot_sim.simulators.host import process
+from lerobot_sim.simulators.host.workers import hosted as several
+from lerobot_sim.simulators.host.workers import spread
+
+from .conftest import QUICK, TOY, act, is_running, program, until
+
+
+def test_a_worker_finds_our_package_and_its_own_alone(hosted, bare_python, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(TOY.parents[3]))
+    env = hosted(factory="toy:nosy", python=bare_python)
+    seen = json.loads(env.instructions[0])
+    ours = [name for name, found in seen["found"].items() if found]
+    assert ours == ["numpy", "lerobot_sim", "toy"]
+    packages = str(Path(np.__file__).parents[1])
+    assert packages not in seen["path"]
+    assert str(process.PACKAGE.parent) not in seen["path"]
+    assert not {"gymnasium", "array_api_compat", "torch", "pyarrow"} & set(seen["loaded"])
+    assert not [name for name in seen["variables"] if name.startswith("PYTHON")]
+    if sys.platform == "linux":
+        assert seen["stdin"] == os.devnull
+
+
+def test_a_worker_of_this_python_sees_neither_its_folder_nor_that_of_a_module(hosted):
+    seen = json.loads(hosted(factory="toy:nosy").instructions[0])
+    assert not {"", str(Path.cwd()), str(TOY.parent), str(Path(process.__file__).parent)} & set(seen["path"])
+
+
+def test_what_it_prints_is_kept_within_bounds_and_shown(hosted, monkeypatch):
+    monkeypatch.setattr(process, "_LOG_BYTES", 20_000)
+    monkeypatch.setattr("lerobot_sim.simulators.host.session.LOOK_AT_LOG", 10)
+    env = hosted(1, says="tick " * 40, fault="abort", phase="get_state")
+    size = 0
+    for _ in range(30):
+        env.reset([0], [1])
+        for _ in range(10):
+            act(env)
+        size = max(size, os.fstat(env._session.process._log.fileno()).st_size)
+    assert 10_000 < size < 60_000
+    with pytest.raises(Exception, match="went with"):
+        env.get_state(np.array([0]))
+    assert "tick tick" in env.explain(0)
+    assert "Fatal Python error: Aborted" in env.explain(0)
+
+
+OWNER = """
+import sys, time
+from tests.simulators.host.conftest import act, program
+from lerobot_sim.simulators.host.hosted_env import HostedEnv, Limits
+from lerobot_sim.simulators.host.process import KEEPER
+envs = [HostedEnv(program(fault=fault, phase=phase), 1) for fault, phase in (("", ""), (sys.argv[1], "step"))]
+for env in envs:
+    env.reset([0], [1])
+print(*[env.pid for env in envs], KEEPER._popen.pid, flush=True)
+for _ in range(10**9):
+    for env in envs:
+        act(env)
+"""
+
+
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("busy", ["stop", "loop in C", "child"])
+def test_nothing_is_left_when_we_are_killed(how, busy, tmp_path):
+    before = shared_blocks()
+    root = TOY.parents[3]
+    owner = subprocess.Popen(
+        [sys.executable, "-c", OWNER, busy], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=root
+    )
+    pids = [int(word) for word in owner.stdout.readline().split()]
+    assert len(pids) == 3
+    assert all(is_running(pid) for pid in pids[:1])
+    owner.send_signal(getattr(signal, how))
+    if how == "SIGKILL":
+        owner.wait(20)
+    assert until(lambda: not any(map(is_running, pids))), pids
+    assert not groups() & set(pids)
+    assert not shared_blocks() - before
+    owner.kill()
+    owner.wait(20)
+    owner.stdout.close()
+
+
+def shared_blocks():
+    """Names in /dev/shm that one of ours could have."""
+    shared = Path("/dev/shm")
+    return {path.name for path in shared.glob("*lerobot*")} if shared.is_dir() else set()
+
+
+def groups():
+    """Process groups of all live processes."""
+    if not Path("/proc").is_dir():
+        return set()
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            words = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if words[0] != "Z":
+            found.add(int(words[2]))
+    return found
+
+
+def test_what_a_worker_started_goes_with_it(hosted, tmp_path):
+    env = hosted(1, fault="child", phase="step")
+    group = env.pid
+    env.reset([0], [1])
+    for _ in range(3):
+        act(env)
+    assert until(lambda: group not in groups())
+
+
+def test_workers_outlive_the_thread_that_started_them(hosted):
+    made = []
+    thread = threading.Thread(target=lambda: made.append(hosted(1)))
+    thread.start()
+    thread.join()
+    made[0].reset([0], [1])
+    assert act(made[0]).end.tolist() == [0]
+    assert made[0].workers == 1
+
+
+FORKS = """
+import os
+from tests.simulators.host.conftest import act, program
+from lerobot_sim.simulators.host.hosted_env import HostedEnv
+env = HostedEnv(program(), 1)
+env.reset([0], [1])
+pid = os.fork()
+if not pid:
+    env._session.process._finalizer()
+    env.close()
+    raise SystemExit
+assert os.waitpid(pid, 0)[1] == 0
+assert act(env).end.tolist() == [0]
+assert env.workers == 1
+"""
+
+
+def test_a_fork_ends_no_worker_of_ours():
+    subprocess.run([sys.executable, "-c", FORKS], cwd=TOY.parents[3], check=True, timeout=60)
+
+
+def test_the_keeper_goes_with_the_last_worker(hosted):
+    first, second = hosted(1), hosted(1)
+    keeper = process.KEEPER._popen.pid
+    first.close()
+    assert is_running(keeper)
+    second.close()
+    assert not is_running(keeper)
+    assert process.KEEPER._popen is None
+
+
+def test_lanes_are_spread_evenly():
+    assert spread(7, 3) == [3, 2, 2]
+    with pytest.raises(InputError, match="expected 1 to 2"):
+        spread(2, 3)
+
+
+def test_several_workers_and_one_that_does_not_start(tmp_path):
+    envs = several(program(), 5, 2, limits=QUICK)
+    assert [env.num_envs for env in envs] == [3, 2]
+    for env in envs:
+        env.close()
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        several(program(fault="raise", phase="start"), 2, 2)
+    assert until(lambda: process.KEEPER._popen is None)

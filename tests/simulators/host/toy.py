@@ -1,0 +1,148 @@
+"""A simulator for the host's tests, NumPy alone: a point that is pushed about, and that misbehaves as it is told."""
+
+import ctypes
+import importlib.util
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from lerobot_sim import rng
+from lerobot_sim.simulators.simulation import Outcome, SimulationEnv
+from lerobot_sim.spec import STATE, Camera, EnvSpec, Feature, Param
+
+SPEC = EnvSpec(
+    id="toy/point",
+    version=1,
+    fps=10,
+    max_steps=20,
+    observation={STATE: Feature(shape=(2,), dtype="float32", unit="m")},
+    action=Feature(shape=(2,), dtype="float32", low=-1.0, high=1.0),
+    params={
+        "gain": Param(nominal=0.1, low=0.01, high=1.0),
+        "wind": Param(nominal=0.0, low=-0.1, high=0.1, when="step"),
+    },
+    cameras={"front": Camera(height=24, width=32)},
+)
+
+
+def loop():
+    while True:
+        pass
+
+
+FAULTS = {
+    "exit": lambda: sys.exit("the library has had enough"),
+    "os._exit": lambda: os._exit(7),
+    "abort": os.abort,
+    "segfault": lambda: ctypes.string_at(0),
+    "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),
+    "loop": loop,
+    "loop in C": lambda: ctypes.PyDLL(None).sleep(1000),  # holds the interpreter's lock
+    "input": lambda: input("Overwrite? "),
+    "raise": lambda: 1 / 0,
+    "pipe": lambda: os.closerange(3, 200),
+    "child": lambda: os.kill(os.getpid(), signal.SIGKILL) if os.fork() else time.sleep(1000),
+}
+"""What a library may do, by name."""
+
+
+class Toy:
+    """One lane.
+
+    Args:
+        fault: A name of `FAULTS`.
+        phase: When: "start", "reset", "step" (the third), "render", "get_state" or "close".
+        once: A file that is made before the fault; where it exists, nothing happens.
+        says: Printed at every step.
+    """
+
+    def __init__(self, fault="", phase="", once="", says=""):
+        self.fault, self.phase, self.once, self.says = fault, phase, once, says
+        self.position, self.params, self.t = np.zeros(2), {"gain": np.array(0.1), "wind": np.array(0.0)}, 0
+        self.misbehave("start")
+
+    def misbehave(self, phase):
+        if phase == self.phase and not (self.once and Path(self.once).exists()):
+            if self.once:
+                Path(self.once).touch()
+            FAULTS[self.fault]()
+
+    @property
+    def instruction(self):
+        return f"Push the point, gain {float(self.params['gain']):g}."
+
+    def reset(self, seed, params):
+        self.misbehave("reset")
+        self.params = {name: np.array(value) for name, value in params.items()}
+        self.position, self.t = rng.uniform(np.array([seed]), "toy", 0, shape=(2,))[0], 0
+        return {STATE: self.position.astype(np.float32)}, False
+
+    def step(self, action):
+        self.t += 1
+        if self.says:
+            print(self.says)
+            print(self.says, file=sys.stderr)
+        if self.t == 3:
+            self.misbehave("step")
+        self.position = self.position + self.params["gain"] * action + self.params["wind"]
+        distance = float(np.linalg.norm(self.position - 0.5))
+        return Outcome(
+            {STATE: self.position.astype(np.float32)}, -distance, distance < 0.01, metrics={"distance": distance}
+        )
+
+    def set_params(self, values):
+        self.params |= {name: np.array(value) for name, value in values.items()}
+
+    def render(self, name, camera):
+        if self.t >= 3:
+            self.misbehave("render")
+        rows, columns = np.mgrid[: camera.height, : camera.width]
+        place = np.clip(self.position, -3, 3)
+        image = np.stack([rows * 7 + 20 * place[0], columns * 5 + 20 * place[1], rows + columns], axis=-1)
+        return image.astype(np.int64).astype(np.uint8)
+
+    def get_state(self):
+        if self.t >= 3:
+            self.misbehave("get_state")
+        return {
+            "position": self.position.copy(),
+            "t": np.array(self.t),
+            **{f"p.{k}": v for k, v in self.params.items()},
+        }
+
+    def set_state(self, state):
+        self.position, self.t = np.array(state["position"]), int(state["t"])
+        self.params = {name: np.array(state[f"p.{name}"]) for name in self.params}
+
+    def close(self):
+        self.misbehave("close")
+
+
+def make(num_envs=1, **options):
+    """A batch of toys; see `Toy`."""
+    return SimulationEnv(SPEC, lambda: Toy(**options), num_envs, metrics=["distance"])
+
+
+class Nosy(Toy):
+    """Tells in its instruction what its process is made of."""
+
+    @property
+    def instruction(self):
+        names = ("numpy", "lerobot_sim", "gymnasium", "torch", "pytest", "tests", "mujoco", "array_api_compat", "toy")
+        seen = {name: importlib.util.find_spec(name) is not None for name in names}
+        stdin = str(Path("/proc/self/fd/0").readlink()) if sys.platform == "linux" else ""
+        loaded = sorted({name.partition(".")[0] for name in sys.modules})
+        return json.dumps(
+            {"found": seen, "path": sys.path, "loaded": loaded, "stdin": stdin, "variables": dict(os.environ)}
+        )
+
+
+def nosy(num_envs=1):
+    """A batch of lanes that look around."""
+    return SimulationEnv(SPEC, Nosy, num_envs, metrics=["distance"])
