@@ -6,7 +6,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 BIN := .venv/bin
 DEMO := outputs/demo
 
-.PHONY: demo env test test-faults check format bench lock clean help
+.PHONY: demo env test test-faults test-simulators check format bench lock clean help
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -21,6 +21,9 @@ test: .venv/.dev ## all tests
 
 test-faults: .venv/.dev ## the long version of the tests that kill a recording, several minutes
 	LEROBOT_SIM_FAULTS=long $(BIN)/python -m pytest tests/datasets/test_kill.py tests/datasets/test_full_disk.py
+
+test-simulators: .venv/.dev ## set simulators up and test them: NAME=metaworld (several in quotes)
+	$(BIN)/python scripts/ci_simulators.py $(NAME)
 
 check: .venv/.dev ## lint, format, types, floors, file sizes
 	$(BIN)/ruff check .

@@ -115,3 +115,35 @@ def test_no_public_name_is_hidden_by_a_module_of_that_name():
     assert not modules & set(lerobot_sim.__all__)
     for module in modules:
         assert not callable(getattr(lerobot_sim, module, None))
+
+
+@pytest.mark.parametrize(
+    ("name", "env_id"),
+    [
+        ("metaworld/pick-place-v3", "metaworld/pick-place-v3"),
+        ("pick-place-v3", "metaworld/pick-place-v3"),
+        ("gym_hil/PandaPickCube-v0", "gym-hil/panda-pick-cube"),
+        ("gym_pusht/PushT-v0", "pusht/push-t"),
+        ("gym_aloha/AlohaInsertion-v0", "aloha/insertion"),
+        ("gymnasium/CartPole-v1", "gymnasium/CartPole-v1"),
+    ],
+)
+def test_tasks_of_other_simulators_have_their_names_and_those_of_other_texts(name, env_id):
+    assert registry.resolve(name) == env_id
+
+
+def test_a_name_that_no_family_has_is_told_with_the_nearest():
+    with pytest.raises(UnknownNameError, match="metaworld/reach-v3"):
+        registry.resolve("metaworld/reech-v3")
+
+
+def test_the_catalogues_need_no_simulator():
+    code = (
+        "import sys; from lerobot_sim import registry; "
+        "specs = [registry.spec_of(task) for family in registry.FAMILIES for task in registry.family_tasks(family)]; "
+        "theirs = {'metaworld', 'gym_hil', 'gym_aloha', 'gym_pusht', 'libero', 'isaaclab'}; "
+        "print(len(specs), *sorted(theirs & set(sys.modules)))"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert int(said[0]) > 190
+    assert said[1:] == []

@@ -39,6 +39,8 @@ ENVIRONMENTS: Mapping[str, str] = {
 FAMILIES: Mapping[str, str] = {
     "aloha": "lerobot_sim.simulators.aloha",
     "gym-hil": "lerobot_sim.simulators.gym_hil",
+    "gymnasium": "lerobot_sim.simulators.gymnasium_family",
+    "isaac-lab": "lerobot_sim.simulators.isaac_lab",
     "libero": "lerobot_sim.simulators.libero",
     "metaworld": "lerobot_sim.simulators.metaworld",
     "pusht": "lerobot_sim.simulators.pusht",
@@ -48,6 +50,9 @@ FAMILIES: Mapping[str, str] = {
 _FAMILIES = "lerobot_sim.simulators.families"
 
 EXPERTS: Mapping[str, str] = {
+    "gym-hil/panda-pick-cube": "lerobot_sim.experts.gym_hil:make",
+    "libero/libero_object-*": "lerobot_sim.experts.libero:make",
+    "libero/libero_spatial-*": "lerobot_sim.experts.libero:make",
     "mujoco/aloha-transfer": "lerobot_sim.experts.mujoco.aloha_transfer:make",
     "mujoco/drawer": "lerobot_sim.experts.mujoco.drawer:make",
     "mujoco/insert": "lerobot_sim.experts.mujoco.insert:make",
@@ -113,6 +118,7 @@ def resolve(name: str) -> str:
     if name in ids:
         return name
     family, slash, task = name.replace("_", "-", 1 if "_" in name.partition("/")[0] else 0).partition("/")
+    family = family if family in FAMILIES else family.removeprefix("gym-")  # gym_pusht/PushT-v0
     if slash and family in FAMILIES:
         return _resolve_in(family, task)
     matches = [known for known in ids if known.partition("/")[2] == name]

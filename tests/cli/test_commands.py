@@ -10,6 +10,7 @@ import pytest
 
 from lerobot_sim import environments
 from lerobot_sim.cli.main import COMMANDS
+from lerobot_sim.registry import FAMILIES
 from tests.cli.conftest import SMALL
 
 
@@ -168,5 +169,19 @@ def test_bars_end_full_and_begin_with_what_was_known(command, tmp_path):
 
 
 def test_list_fits_a_terminal_and_is_one_line_an_environment_in_a_pipe(command):
-    lines = command("list").out.splitlines()
-    assert len(lines) == 1 + len(environments())
+    ours, families = command("list").out.split("\nOther people's simulators")
+    assert len(ours.splitlines()) == 1 + len(environments())
+    assert len(families.strip().splitlines()) == 3 + len(FAMILIES)  # what they are, a gap, the heading
+
+
+def test_list_shows_the_tasks_of_a_family_that_is_not_set_up(command, monkeypatch, tmp_path):
+    monkeypatch.setenv("LEROBOT_SIM_HOME", str(tmp_path))
+    assert "lerobot-sim setup metaworld" in command("list").out
+    lines = command("list", "metaworld").out.splitlines()
+    assert len(lines) == 1 + 50
+    assert any(line.startswith("metaworld/pick-place-v3 ") for line in lines)
+    specs = json.loads(command("list", "libero", "--json").out)
+    assert len(specs) == 130
+    wrong = command("list", "metaword")
+    assert wrong.code == 2
+    assert "'metaworld'" in wrong.err
