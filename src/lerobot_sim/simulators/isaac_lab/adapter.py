@@ -26,7 +26,7 @@ from lerobot_sim.spec import Camera, EnvSpec
 
 from .config import View
 from .pool import borrow
-from .task import HELD, Seen, Task, judge, observe, start, targets
+from .task import HELD, Seen, Task, judge, lost, observe, start, targets
 from .world import Blueprint
 
 
@@ -132,9 +132,8 @@ class IsaacLabEnv:
         for name, value in state.items():
             shape = (len(rows), *expected[name].shape[1:])
             if np.shape(value) != shape:
-                raise InputError(
-                    f"This is no state of {len(rows)} lanes: expected '{name}' of shape {shape}, {np.shape(value)} came."
-                )
+                came = f"'{name}' of shape {np.shape(value)} came"
+                raise InputError(f"This is no state of {len(rows)} lanes: {came}, {shape} was expected.")
         for name, value in self._own.items():
             value[rows] = state[name]
         inner = {name.removeprefix("inner."): value for name, value in state.items() if name.startswith("inner.")}
@@ -182,7 +181,8 @@ class IsaacLabEnv:
         for name, value in metrics.items():
             own[f"metrics.{name}"][rows] = value
         late = np.where(own["t"][rows] >= self._spec.max_steps, End.TIME_LIMIT, End.RUNNING)
-        own["end"][rows] = np.where(own["held"][rows] >= HELD, End.TERMINATED, late)
+        over = (own["held"][rows] >= HELD) | lost(self._task, seen)
+        own["end"][rows] = np.where(over, End.TERMINATED, late)
         return reward
 
     def _show(self, rows: NDArray[np.int64], seen: Seen) -> None:
@@ -207,7 +207,8 @@ class IsaacLabEnv:
 
 def _finite(seen: Seen) -> NDArray[np.bool_]:
     parts = [seen.joints, seen.speeds, seen.tip, *seen.objects.values(), *seen.object_speeds.values()]
-    return np.stack([np.isfinite(part).all(axis=1) for part in parts]).all(axis=0)
+    good: NDArray[np.bool_] = np.isfinite(np.concatenate(parts, axis=1)).all(axis=1)
+    return good
 
 
 def _some(seen: Seen, which: NDArray[np.bool_]) -> Seen:

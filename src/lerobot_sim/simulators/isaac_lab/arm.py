@@ -49,6 +49,7 @@ class Joint:
         stiffness: In N m/rad or N/m.
         damping: In N m s/rad or N s/m.
         slides: Whether it is prismatic.
+        armature: Inertia of its drive, in kg m^2 or kg: without it the light fingers sink into what they hold.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Joint:
     stiffness: float = 100.0
     damping: float = 10.0
     slides: bool = False
+    armature: float = 0.002
 
 
 JOINTS = (
@@ -70,8 +72,8 @@ JOINTS = (
     Joint("elbow_flex", "Y", "upper_arm", "forearm", (0, 0, UPPER_ARM), 0.0, radians(150), 20),
     Joint("wrist_flex", "Y", "forearm", "wrist", (0, 0, FOREARM), -radians(30), radians(150), 10),
     Joint("wrist_roll", "Z", "wrist", "hand", (0, 0, WRIST), -pi, pi, 10),
-    Joint("left_finger", "Y", "hand", "left_finger", (0, 0, 0.02), 0.0, OPEN, 20, 1000, 30, slides=True),
-    Joint("right_finger", "Y", "hand", "right_finger", (0, 0, 0.02), -OPEN, 0.0, 20, 1000, 30, slides=True),
+    Joint("left_finger", "Y", "hand", "left_finger", (0, 0, 0.02), 0.0, OPEN, 20, 300, 20, True, 0.1),
+    Joint("right_finger", "Y", "hand", "right_finger", (0, 0, 0.02), -OPEN, 0.0, 20, 300, 20, True, 0.1),
 )
 
 HOME = {"shoulder_lift": 0.2, "elbow_flex": 1.4, "wrist_flex": 1.4, "left_finger": 0.03, "right_finger": -0.03}

@@ -5,7 +5,7 @@
 | `scene_path` | a local USD file, placed once in every lane; our own scene without it |
 | `robot_config.name` | name of the robot's prim in the scene; the only robot without it |
 | `robot_config.task` | must be the environment's own task (`TASKS` has other words for it) |
-| `robot_config.controllers` | name -> `type` ("position"), `gains` (`kp`, `kd`), `joints`: names or patterns, or all rotary joints |
+| `robot_config.controllers` | name -> `type` ("position"), `gains` (`kp`, `kd`), `joints` (patterns; all rotary ones) |
 | `robot_config.cameras` | `name`, `position`, `target` in m, `resolution` [width, height], `link`, `fov_deg` |
 | `isaac_sim_config` | the two above in one, as a mapping or a JSON file |
 | `cameras` | the same as `robot_config.cameras`, to change nothing else |
@@ -188,8 +188,8 @@ def _controllers(given: Any) -> tuple[Gains, ...]:
 
 
 def _views(key: str, given: Any) -> tuple[View, ...]:
-    if isinstance(given, (str, Mapping)) or not isinstance(given, Sequence):
-        raise InputError(f"{key}: expected a list of cameras, {type(given).__name__} came.")
+    if not isinstance(given, (list, tuple)):
+        raise InputError(f"{key}: expected a list of cameras, {given!r} came.")
     views: list[View] = []
     for index, one in enumerate(cast("Sequence[Any]", given)):
         where = f"{key}[{index}]"

@@ -3,9 +3,14 @@
 As a program, `python facts.py SCENE` prints them as JSON: so an environment that has USD tells one that has not.
 """
 
+# pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportMissingModuleSource=false
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import Any
 
@@ -32,7 +37,7 @@ def read(path: str) -> Facts:
     prims = list(Usd.PrimRange(top, Usd.TraverseInstanceProxies()))
     roots = [prim for prim in prims if prim.HasAPI(UsdPhysics.ArticulationRootAPI)]
     bodies = [prim for prim in prims if prim.HasAPI(UsdPhysics.RigidBodyAPI)]
-    robots = {_robot(root, bodies).GetName(): _robot_facts(stage, _robot(root, bodies), prims) for root in roots}
+    robots = {_robot(root, bodies).GetName(): _robot_facts(_robot(root, bodies), prims) for root in roots}
     owned = tuple(f"{robot['path']}/" for robot in robots.values())
     used = {target for robot in robots.values() for target in robot["targets"]}
     loose = [body for body in bodies if not f"{body.GetPath()}/".startswith(owned) and str(body.GetPath()) not in used]
@@ -55,24 +60,28 @@ def _robot(root: Any, bodies: list[Any]) -> Any:
     return root
 
 
-def _robot_facts(stage: Any, robot: Any, prims: list[Any]) -> dict[str, Any]:
-    from math import radians
-
+def _robot_facts(robot: Any, prims: list[Any]) -> dict[str, Any]:
     from pxr import UsdPhysics
 
     inside = [prim for prim in prims if prim.GetPath().HasPrefix(robot.GetPath())]
-    joints: list[dict[str, Any]] = []
-    targets: set[str] = set()
-    for prim in inside:
-        for kind, slides in ((UsdPhysics.RevoluteJoint, False), (UsdPhysics.PrismaticJoint, True)):
-            if prim.IsA(kind):
-                joint = kind(prim)
-                low, high = joint.GetLowerLimitAttr().Get(), joint.GetUpperLimitAttr().Get()
-                scale = (lambda value: value) if slides else radians
-                joints.append({"name": prim.GetName(), "slides": slides, "low": scale(low), "high": scale(high)})
-                targets |= {str(path) for path in joint.GetBody0Rel().GetTargets() + joint.GetBody1Rel().GetTargets()}
-    names = [prim.GetName() for prim in inside if prim.HasAPI(UsdPhysics.RigidBodyAPI)]
-    return {"path": str(robot.GetPath()), "joints": joints, "bodies": names, "targets": targets}
+    turning = [UsdPhysics.RevoluteJoint(prim) for prim in inside if prim.IsA(UsdPhysics.RevoluteJoint)]
+    sliding = [UsdPhysics.PrismaticJoint(prim) for prim in inside if prim.IsA(UsdPhysics.PrismaticJoint)]
+    joints = [*turning, *sliding]
+    place = {prim.GetPath(): index for index, prim in enumerate(inside)}
+    joints = [joint for _, joint in sorted((place[joint.GetPath()], joint) for joint in joints)]
+    ends = [path for joint in joints for rel in (joint.GetBody0Rel(), joint.GetBody1Rel()) for path in rel.GetTargets()]
+    return {
+        "path": str(robot.GetPath()),
+        "joints": [_joint_facts(joint, slides=joint in sliding) for joint in joints],
+        "bodies": [prim.GetName() for prim in inside if prim.HasAPI(UsdPhysics.RigidBodyAPI)],
+        "targets": {str(path) for path in ends},
+    }
+
+
+def _joint_facts(joint: Any, *, slides: bool) -> dict[str, Any]:
+    limits: tuple[float, float] = (joint.GetLowerLimitAttr().Get(), joint.GetUpperLimitAttr().Get())
+    low, high = limits if slides else map(math.radians, limits)
+    return {"name": joint.GetPrim().GetName(), "slides": slides, "low": low, "high": high}
 
 
 def _tip(prims: list[Any]) -> dict[str, Any] | None:

@@ -57,8 +57,8 @@ def borrow(blueprint: Blueprint, count: int) -> Loan:
     if _worlds and _worlds[0].blueprint != blueprint:
         if _loans:
             raise InputError(
-                "Isaac Lab holds one simulation a process, and an Env with another scene, camera or controller lives in "
-                "this one: close it first, or make this one with host='own'."
+                "Isaac Lab holds one simulation a process, and an Env with another scene, camera or controller lives "
+                "in this one: close it first, or make this one with host='own'."
             )
         _worlds.pop().close()
     used = {int(row) for loan in _loans for row in loan.rows}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from lerobot_sim.errors import InputError, SimError, unknown_name
 from lerobot_sim.simulators.family import Family
@@ -149,8 +150,9 @@ def _facts(path: str, _changed: int, _size: int, name: str, python: str) -> Fact
         if not python:
             return read(path)
         script = Path(__file__).with_name("facts.py")
-        done = subprocess.run([python, str(script), path], capture_output=True, text=True, timeout=120, check=False)
-        answer = json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
+        command = [python, "-I", str(script), path]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
     except ValueError as error:
         raise InputError(f"scene_path: {error}") from None
     if "error" in answer:

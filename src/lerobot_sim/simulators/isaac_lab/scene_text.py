@@ -131,6 +131,8 @@ def _joint(joint: Joint) -> str:
                 point3f physics:localPos1 = (0, 0, 0)
                 quatf physics:localRot0 = (1, 0, 0, 0)
                 quatf physics:localRot1 = (1, 0, 0, 0)
+                custom float newton:armature = {joint.armature:g}
+                custom float physxJoint:armature = {joint.armature:g}
                 float physics:lowerLimit = {joint.low * scale:.9g}
                 float physics:upperLimit = {joint.high * scale:.9g}
                 float drive:{drive}:physics:stiffness = {joint.stiffness / scale:.9g}

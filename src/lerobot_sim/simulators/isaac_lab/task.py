@@ -27,6 +27,8 @@ NEAR_GOAL = 0.02
 """Of the tip in `reach`, in m."""
 PLACED = 0.025
 """Of the cube's middle from the goal in the table's plane, in m."""
+LOST = -0.1
+"""Height of a cube that has fallen off the table, which ends the episode, in m."""
 RELEASED = 0.028
 """Opening of each finger from which the cube is let go, in m."""
 
@@ -72,7 +74,7 @@ CATALOGUE: Mapping[str, Task] = {
     task.name: task
     for task in (
         Task("lift-cube", "Pick up the cube.", "an arm lifts a cube by 8 cm and holds it", 150),
-        Task("pick-place", "Put the cube on the goal.", "an arm sets a cube down where it is told", 200, goal=True),
+        Task("pick-place", "Put the cube on the goal.", "an arm sets a cube down where it is told", 300, goal=True),
         Task("reach", "Move the tip to the goal.", "an arm's tip goes to a point", 100, cube=False, goal=True),
         Task("scene", "Move the robot.", "any USD scene with a robot; no success is defined", 200, cube=False),
     )
@@ -200,6 +202,11 @@ def targets(scene: Scene, action: Floats) -> Floats:
     return np.stack(columns, axis=1) * signs
 
 
+def lost(task: Task, seen: Seen) -> NDArray[np.bool_]:
+    """Whether the cube has fallen off the table (n,)."""
+    return seen.objects["cube"][:, 2] < LOST if task.cube else np.zeros(len(seen.tip), np.bool_)
+
+
 def judge(task: Task, scene: Scene, seen: Seen, goal: Floats) -> tuple[Floats, NDArray[np.bool_], dict[str, Floats]]:
     """Reward (n,), success of the state just reached (n,), metrics."""
     count = len(seen.tip)
@@ -213,7 +220,7 @@ def judge(task: Task, scene: Scene, seen: Seen, goal: Floats) -> tuple[Floats, N
     near = np.linalg.norm(seen.tip - cube, axis=1)
     lift = cube[:, 2] - arm.HALF_EDGE
     if task.name == "lift-cube":
-        reward = 0.2 * (1 - np.tanh(5 * near)) + 0.8 * np.clip(lift / LIFTED, 0, 1)
+        reward = 0.2 * (1 - np.tanh(5 * near)) + 0.8 * np.clip(lift / LIFTED, 0, 1) * (near < 0.1)
         return reward, (lift >= LIFTED) & (near < 0.03) & (speed < SLOW), {"lift": lift}
     far = np.linalg.norm((cube - goal)[:, :2], axis=1)
     opening = _gripped(scene, seen.joints)[:, -1]

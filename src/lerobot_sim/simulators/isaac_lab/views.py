@@ -20,7 +20,7 @@ def facing(position: Floats, target: Floats) -> Floats:
     if np.linalg.norm(right) < 1e-6:
         right = np.array([0.0, -1.0, 0.0])
     right = right / np.linalg.norm(right)
-    return quaternion(np.stack([right, np.cross(back, right), back], axis=1))
+    return quaternion(np.stack([right, np.cross(back, right), back], axis=1).astype(np.float64))
 
 
 def quaternion(matrix: Floats) -> Floats:
