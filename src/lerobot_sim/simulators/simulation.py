@@ -160,7 +160,8 @@ class SimulationEnv:
             own = {name: value[place] for name, value in checked.items()}
             for name, value in own.items():
                 self._params[name][lane] = value
-            self._own(lane, "set_params")(own)
+            if own:
+                self._own(lane, "set_params")(own)
 
     def render(self, cameras: Mapping[str, Camera], lanes: Array | None = None) -> Batch:
         check_cameras(self._spec, cameras)

@@ -1,0 +1,167 @@
+"""The scripted expert of `libero/libero_object-…` and `libero/libero_spatial-…`: grasp from above, carry over, let go.
+
+There is no hidden phase: what to do follows from the observation (the object's, the target's and the hand's place
+and the fingers' opening). A thing between fingers that stopped at its width is held. The way to the grasp and to the
+target is a funnel: the farther away horizontally, the higher. The hand keeps its turn: fingers move along y.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lerobot_sim.errors import InputError
+from lerobot_sim.simulators.libero.catalogue import Task, task_of
+from lerobot_sim.spec import EnvSpec
+
+from .scripted import Floats, ScriptedExpert
+
+GAIN = 16.0
+"""Action for a distance, in 1/m; an action of 1 is a wish to be 5 cm farther, and moves about 1.5 cm a step."""
+FUNNEL = (0.01, 0.06)
+"""Horizontal distances at which the funnel's height is zero and all of it, in m."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grasp:
+    """How a kind of thing is taken, relative to its body's origin.
+
+    Attributes:
+        height: Of the fingertips, in m.
+        width: Between the fingers that hold it, in m.
+        below: The thing's lowest point, in m.
+        places: Where it can be taken, (x, y) from its middle in m, best first.
+    """
+
+    height: float
+    width: float
+    below: float
+    places: tuple[tuple[float, float], ...] = ((0.0, 0.0),)
+
+
+_RIM = ((0.0, 0.048), (0.0, -0.048))
+_LONG = ((0.0, 0.0), (-0.022, 0.0), (0.022, 0.0))
+
+GRASPS: Mapping[str, Grasp] = {
+    "akita_black_bowl": Grasp(height=0.042, width=0.006, below=0.0, places=_RIM),
+    "alphabet_soup": Grasp(height=0.01, width=0.063, below=-0.038),
+    "bbq_sauce": Grasp(height=0.015, width=0.037, below=-0.055),
+    "butter": Grasp(height=0.002, width=0.042, below=-0.009, places=_LONG),
+    "chocolate_pudding": Grasp(height=0.003, width=0.047, below=-0.013, places=_LONG),
+    "cream_cheese": Grasp(height=0.002, width=0.043, below=-0.009, places=_LONG),
+    "ketchup": Grasp(height=0.03, width=0.036, below=-0.072),
+    "milk": Grasp(height=0.025, width=0.053, below=-0.07),
+    "orange_juice": Grasp(height=0.025, width=0.053, below=-0.07),
+    "salad_dressing": Grasp(height=0.03, width=0.037, below=-0.073),
+    "tomato_sauce": Grasp(height=0.01, width=0.063, below=-0.038),
+}
+"""Kind of thing -> its grasp."""
+
+HAND = (0.032, 0.105)
+"""Half of the hand's extent along x and y, in m."""
+AROUND = 0.035
+"""Taken for the radius of things around the grasp, in m."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Put:
+    """Where a thing goes, relative to the target's body.
+
+    Attributes:
+        clearance: Height of its lowest point on the way, in m.
+        release: Height of its lowest point at which it is let go, in m.
+        near: Horizontal distance from the target at which it may be let go, in m.
+    """
+
+    clearance: float
+    release: float
+    near: float
+
+
+PUTS: Mapping[str, Put] = {
+    "basket": Put(clearance=0.19, release=0.15, near=0.03),
+    "plate": Put(clearance=0.12, release=0.012, near=0.01),
+}
+"""Kind of target -> how a thing is put there."""
+
+
+def _decide(task: Task) -> Callable[[dict[str, Floats]], Floats]:
+    """named numbers (n,) of the observation -> action (n, 7)."""
+    thing, target = task.goal[0][1], task.goal[0][2].removesuffix("_contain_region")
+    grasp, put = GRASPS[thing.rpartition("_")[0]], PUTS[target.rpartition("_")[0]]
+    others = [name for name in task.objects if name not in (thing, target)]
+
+    def decide(named: dict[str, Floats]) -> Floats:
+        hand, body, goal = (_place(named, name) for name in ("hand", thing, target))
+        opening = named["finger_1"] - named["finger_2"]
+        to_grasp = _to_grasp(grasp, hand, body, [_place(named, name) for name in others])
+        near = (_length(to_grasp[:, :2]) < 0.012) & (np.abs(to_grasp[:, 2]) < 0.012)
+        slack = opening > grasp.width + 0.004
+        held = (_length(to_grasp) < 0.04) & ~slack & (opening > 0.25 * grasp.width)
+        to_goal = goal - body
+        bottom = -to_goal[:, 2] + grasp.below
+        done = (_length(to_goal[:, :2]) < put.near) & (bottom < put.release)
+
+        share = _share(_length(to_goal[:, :2]))
+        carry = to_goal.copy()
+        carry[:, 2] = put.release - 0.02 + (put.clearance + 0.02 - put.release) * share - bottom
+        carry[(carry[:, 2] > 0.03) & (share > 0.5), :2] = 0.0  # up first, then across
+        reach = to_grasp.copy()
+        reach[:, 2] += 0.09 * _share(_length(to_grasp[:, :2]))
+        move = np.where(held[:, None], carry, reach)
+        move = np.where((done & slack)[:, None], np.array([0.0, 0.0, 0.1]), move)
+        shut = np.where(~done & (held | near), 1.0, -1.0)
+        return np.concatenate([np.clip(GAIN * move, -1.0, 1.0), np.zeros_like(move), shut[:, None]], axis=1)
+
+    return decide
+
+
+def _to_grasp(grasp: Grasp, hand: Floats, body: Floats, others: list[Floats]) -> Floats:
+    """(n, 3) from the hand to the place where the thing is taken: where the hand is already, else the clearest."""
+    ways = [body + np.array([x, y, grasp.height]) - hand for x, y in grasp.places]
+    distances = np.stack([_length(way) for way in ways])
+    free = np.stack([_free(way + hand, others) for way in ways])
+    best = np.where(free[0] > 0.0, 0, free.argmax(axis=0))
+    chosen = np.where(distances.min(axis=0) < 0.03, distances.argmin(axis=0), best)
+    return np.stack(ways)[chosen, np.arange(len(hand))]
+
+
+def _free(place: Floats, others: list[Floats]) -> Floats:
+    """Horizontal distance (n,) between the hand at a place and the nearest other thing, negative where they meet."""
+    gaps = [
+        np.maximum(np.abs(other[:, 0] - place[:, 0]) - HAND[0], np.abs(other[:, 1] - place[:, 1]) - HAND[1]) - AROUND
+        for other in others
+    ]
+    return np.min(gaps, axis=0)
+
+
+def _place(named: dict[str, Floats], name: str) -> Floats:
+    return np.stack([named[f"{name}.{axis}"] for axis in "xyz"], axis=1)
+
+
+def _length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.sqrt((vectors * vectors).sum(axis=1))
+
+
+def _share(distance: Floats) -> Floats:
+    near, far = FUNNEL
+    return np.clip((distance - near) / (far - near), 0.0, 1.0)
+
+
+def make(spec: EnvSpec, noise: float = 0.0) -> ScriptedExpert:
+    """The expert of a task of libero_object or libero_spatial.
+
+    Args:
+        spec: The environment's.
+        noise: Standard deviation of Gaussian noise on the actions.
+
+    Raises:
+        InputError: The task is of another suite.
+    """
+    task = task_of(spec.id.partition("/")[2])
+    if task.suite not in ("libero_object", "libero_spatial"):
+        raise InputError(f"'{spec.id}' has no scripted expert: libero_object and libero_spatial have one.")
+    return ScriptedExpert(spec, _decide(task), noise)
