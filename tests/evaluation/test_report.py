@@ -10,7 +10,7 @@ from lerobot_sim.errors import InputError, StorageError
 from lerobot_sim.evaluation import report_data
 from lerobot_sim.evaluation.report import write_report
 from lerobot_sim.evaluation.report_markup import Markup, join, tag
-from lerobot_sim.evaluation.report_plots import Curve, curves, heat_maps, shade
+from lerobot_sim.evaluation.report_plots import curve_of, curves, heat_maps, shade
 from lerobot_sim.evaluation.report_videos import choose, clips
 from lerobot_sim.evaluation.report_words import duration, flat, number, percent, seed_ranges
 from lerobot_sim.evaluation.results import load
@@ -150,7 +150,7 @@ def test_the_curve_ends_at_the_share_that_succeeded(tmp_path):
     drawn = curves([row], caption="c")
     assert "50.0% in the end" in drawn
     assert 'd="M0 100 L31.746 100.000 L31.746 75.000 L34.921 75.000 L34.921 50.000 L100.000 50.000"' in drawn
-    many = curves([Curve(label=f"t{i}", times=[1.0], episodes=2, until=3.0) for i in range(9)], caption="c")
+    many = curves([curve_of(f"t{i}", [1.0], 2, 3.0) for i in range(9)], caption="c")
     assert many.count("line faint") == 10  # and one in the key
 
 

@@ -188,12 +188,13 @@ def _differing(contenders: Sequence[Contender]) -> dict[str, list[Any]]:
         tables = [_flat(getattr(one.run.run, kind)) for one in contenders]
         for name in sorted({name for table in tables for name in table}):
             values = [table.get(name, "none") for table in tables]
-            if any(value != values[0] for value in values) and not name.startswith(_EXPECTED):
+            told = [value for value in values if value is not None]  # None: it does not matter for that policy
+            if any(value != told[0] for value in told) and not name.startswith(_EXPECTED):
                 found[f"Setting {name}" if kind == "settings" else f"Version of {name}"] = values
     return found
 
 
-_EXPECTED = ("policy", "seed", "episodes", "tasks", "protocol")
+_EXPECTED = ("policy", "seed", "episodes", "tasks", "protocol", "arms", "grid")
 """Settings that differ by the nature of a comparison, or are checked by themselves."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from .compare import SUCCESS, Comparison
-from .compare_text import amount, as_json, markdown, p_value, sentences
+from .compare_text import amount, as_json, between, markdown, p_value, sentences
 from .report_markup import Markup, cell, heading, join, table, tag
 from .report_page import facts_list, page, section
 from .report_plots import Whisker, whiskers
@@ -82,7 +82,7 @@ def _pairs(comparison: Comparison) -> Markup:
             "tr",
             tag("th", f"{pair.first} − {pair.second}", scope="row", data_value=f"{pair.first} {pair.second}"),
             cell(amount(comparison, pair.difference, signed=True), value=pair.difference, number=True),
-            cell(f"{amount(comparison, pair.low, signed=True)} to {amount(comparison, pair.high, signed=True)}"),
+            cell(between(comparison, pair)),
             cell("–" if pair.first_only is None else f"{pair.first_only} : {pair.second_only}"),
             cell(p_value(pair.p_value), value=pair.p_value, number=True),
             cell(p_value(pair.adjusted), value=pair.adjusted, number=True),

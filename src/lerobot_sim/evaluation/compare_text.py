@@ -17,19 +17,22 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def sentences(comparison: Comparison) -> list[str]:
-    """What was found, one sentence a pair; of many pairs only those that are told apart, and how many are not."""
-    pairs = comparison.pairs
-    shown = pairs if len(pairs) <= 3 else [pair for pair in pairs if pair.apart]
-    words = [sentence(comparison, pair) for pair in shown]
-    if hidden := len(pairs) - len(shown):
-        words.append(f"{hidden} of {len(pairs)} pairs cannot be told apart.")
-    return words
+    """What was found: of few policies a sentence a pair, of many how the best one stands."""
+    pairs, standings = comparison.pairs, comparison.standings
+    if len(pairs) <= 3:
+        return [sentence(comparison, pair) for pair in pairs]
+    best = standings[0].name
+    like = [f"'{pair.second}'" for pair in pairs if pair.first == best and not pair.apart]
+    what = "highest" if comparison.measure != SUCCESS else "best"
+    words = f"'{best}' is {what}, told apart from each of the {len(standings) - 1} others."
+    if like:
+        words = f"'{best}' is {what}, but cannot be told apart from {', '.join(like)}."
+    return [words, f"{sum(pair.apart for pair in pairs)} of {len(pairs)} pairs are told apart."]
 
 
 def sentence(comparison: Comparison, pair: Pair) -> str:
     """One pair in words."""
     difference = amount(comparison, pair.difference, signed=True)
-    low, high = amount(comparison, pair.low, signed=True), amount(comparison, pair.high, signed=True)
     p = p_value(pair.adjusted)
     verdict = (
         f"'{pair.first}' is {'better' if comparison.measure == SUCCESS else 'higher'} than '{pair.second}'"
@@ -42,7 +45,7 @@ def sentence(comparison: Comparison, pair: Pair) -> str:
             f"; of {pair.episodes} seeds {pair.first_only} were solved by the first alone, {pair.second_only} by the "
             "second alone"
         )
-    return f"{verdict}: {difference} (95% interval {low} to {high}, p {p}{counts})."
+    return f"{verdict}: {difference} (95% interval {between(comparison, pair)}, p {p}{counts})."
 
 
 def markdown(comparison: Comparison) -> str:
@@ -63,7 +66,7 @@ def markdown(comparison: Comparison) -> str:
         [
             f"{_cell(pair.first)} − {_cell(pair.second)}",
             amount(comparison, pair.difference, signed=True),
-            f"{amount(comparison, pair.low, signed=True)} to {amount(comparison, pair.high, signed=True)}",
+            between(comparison, pair),
             "" if pair.first_only is None else f"{pair.first_only} : {pair.second_only}",
             p_value(pair.p_value),
             p_value(pair.adjusted),
@@ -87,6 +90,12 @@ def markdown(comparison: Comparison) -> str:
         *(f"- {_cell(remark)}" for remark in comparison.remarks),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def between(comparison: Comparison, pair: Pair) -> str:
+    """The interval of a difference."""
+    high = amount(comparison, pair.high, signed=True)
+    return f"{amount(comparison, pair.low, signed=True).removesuffix(' points')} to {high}"
 
 
 def amount(comparison: Comparison, value: float, *, signed: bool = False) -> str:

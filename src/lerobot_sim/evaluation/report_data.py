@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .report_plots import Curve, Whisker
+from .report_plots import Curve, Whisker, curve_of, mean_curve
 from .report_videos import EMBED_MB, RULE, Clip
 from .report_words import flat, outcome, percent, seed_ranges
 from .results import EpisodeRecord, EvaluationRun
@@ -64,8 +64,8 @@ def curve_rows(run: EvaluationRun) -> list[Curve]:
         if valid and task.success_rule != "none":
             solved = sorted(one.first_success_step / task.fps for one in valid if one.first_success_step is not None)
             until = max(one.length for one in valid) / task.fps
-            rows.append(Curve(label=task.task, times=solved, episodes=len(valid), until=until))
-    return rows
+            rows.append(curve_of(task.task, solved, len(valid), until))
+    return [*rows, mean_curve("All tasks, each weighing the same", rows)] if len(rows) > 1 else rows
 
 
 def command_of(run: EvaluationRun) -> str:
@@ -139,6 +139,7 @@ def as_json(run: EvaluationRun, summary: Mapping[str, Any], clips: Sequence[Clip
         "success_over_time": [
             {"task": row.label, "episodes": row.episodes, "until_s": row.until, "first_success_s": list(row.times)}
             for row in curve_rows(run)
+            if not row.total
         ],
         "videos": {
             "rule": RULE,

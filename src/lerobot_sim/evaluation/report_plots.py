@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -93,35 +94,63 @@ class Curve:
         times: s of first successes, in order.
         episodes: All that count, solved or not.
         until: s at which the longest episode ends.
+        shares: Of all episodes that have succeeded after each of the times.
+        total: Whether it sums up the others.
     """
 
     label: str
     times: Sequence[float]
     episodes: int
     until: float
+    shares: Sequence[float]
+    total: bool = False
+
+    @property
+    def reached(self) -> float:
+        """The share in the end."""
+        return self.shares[-1] if self.shares else 0.0
+
+
+def curve_of(label: str, times: Sequence[float], episodes: int, until: float) -> Curve:
+    """The curve of one task."""
+    shares = [(i + 1) / episodes for i in range(len(times))]
+    return Curve(label=label, times=times, episodes=episodes, until=until, shares=shares)
+
+
+def mean_curve(label: str, rows: Sequence[Curve]) -> Curve:
+    """The mean of several tasks' curves, each weighing the same."""
+    steps = sorted((time, 1 / row.episodes / len(rows)) for row in rows for time in row.times)
+    shares = list(itertools.accumulate(weight for _, weight in steps))
+    return Curve(
+        label=label,
+        times=[time for time, _ in steps],
+        episodes=sum(row.episodes for row in rows),
+        until=max(row.until for row in rows),
+        shares=shares,
+        total=True,
+    )
 
 
 def curves(rows: Sequence[Curve], *, caption: str) -> Markup:
     """Step lines from 0 up to the share of episodes in which the success was ever reached."""
     end = max(row.until for row in rows) or 1.0
-    many = len(rows) > _COLOURS
+    many = sum(not row.total for row in rows) > _COLOURS
     lines: list[Markup] = []
     if len(rows) == 1:
         lines.append(tag("path", d=_band(rows[0], end), class_="band"))
     for i, row in enumerate(rows):
-        name = "line faint" if many else f"line colour-{i + 1}"
-        reached = percent(len(row.times) / row.episodes)
-        lines.append(tag("path", tag("title", f"{row.label}: {reached}"), d=_steps(row, end), class_=name))
+        name = "total" if row.total else "faint" if many else f"colour-{i + 1}"
+        words = f"{row.label}: {percent(row.reached)}"
+        lines.append(tag("path", tag("title", words), d=_steps(row, end), class_=f"line {name}"))
     grid = [tag("line", x1="0", x2="100", y1=str(y), y2=str(y), class_="grid") for y in _TICKS]
-    words = "; ".join(f"{row.label}: {percent(len(row.times) / row.episodes)} in the end" for row in rows[:12])
+    words = "; ".join(f"{row.label}: {percent(row.reached)} in the end" for row in rows[:12])
     svg = tag("svg", *grid, *lines, viewBox="0 0 100 100", preserveAspectRatio="none", role="img", aria_label=words)
     ups = [tag("span", f"{t}%", style=f"bottom:{t}%") for t in _TICKS]
     times = [tag("span", f"{number(end * t / 100, 3)} s", style=f"left:{t}%") for t in _TICKS]
-    key = [
-        tag("span", tag("i", class_=f"key-line colour-{i + 1}"), row.label) for i, row in enumerate(rows) if not many
-    ]
-    if many:
-        key = [tag("span", tag("i", class_="key-line faint"), "one line a task; point at it to see which")]
+    single = [(f"colour-{i + 1}", row.label) for i, row in enumerate(rows) if not row.total]
+    named = [("faint", "a task; point at it to see which")] if many else single
+    named += [("total", row.label) for row in rows if row.total]
+    key = [tag("span", tag("i", class_=f"key-line {name}"), words) for name, words in named]
     if len(rows) == 1:
         key.append(tag("span", tag("i", class_="key-band"), "95% interval at each time (Wilson)"))
     return tag(
@@ -134,12 +163,12 @@ def curves(rows: Sequence[Curve], *, caption: str) -> Markup:
 
 
 def _steps(row: Curve, end: float) -> str:
-    points, solved = ["M0 100"], 0
-    for time in row.times:
-        x, before = 100 * time / end, 100 - 100 * solved / row.episodes
-        solved += 1
-        points.append(f"L{x:.3f} {before:.3f} L{x:.3f} {100 - 100 * solved / row.episodes:.3f}")
-    return " ".join([*points, f"L{100 * row.until / end:.3f} {100 - 100 * solved / row.episodes:.3f}"])
+    points, before = ["M0 100"], 0.0
+    for time, share in zip(row.times, row.shares, strict=True):
+        x = 100 * time / end
+        points.append(f"L{x:.3f} {100 - 100 * before:.3f} L{x:.3f} {100 - 100 * share:.3f}")
+        before = share
+    return " ".join([*points, f"L{100 * row.until / end:.3f} {100 - 100 * before:.3f}"])
 
 
 def _band(row: Curve, end: float) -> str:

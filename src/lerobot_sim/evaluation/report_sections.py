@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +13,7 @@ from .report_page import mark_of, section
 from .report_plots import curves, heat_maps, strip, whiskers
 from .report_videos import RULE, Clip
 from .report_words import between, duration, number, outcome, percent
-from .results import EvaluationRun
+from .results import EpisodeRecord, EvaluationRun
 
 _STRIP_MOST = 1500
 _OUTCOMES = ("success", "failure", "policy error", "fault", "ended")
@@ -77,15 +78,23 @@ def success(run: EvaluationRun, summary: Mapping[str, Any]) -> Markup | None:
             for name in _OUTCOMES
             if name in names
         ]
-        shown = [
-            (outcome(one), f"{one.task}, seed {one.seed}: {outcome(one)} after {one.length} steps") for one in plain
-        ]
+        by_task = {task.task: strip_of(run.of(task.task)) for task in run.run.tasks}
         squares = join(
             tag("h3", "Every episode, in the order of the seeds"),
-            strip(shown, label=f"{len(plain)} episodes; the table below holds them all"),
+            tag("div", *(join(tag("div", name), one) for name, one in by_task.items()), class_="strips")
+            if len(by_task) > 1
+            else strip_of(plain),
             tag("p", *marks, class_="key"),
         )
     return section("success", "Success", plot, squares)
+
+
+def strip_of(records: Sequence[EpisodeRecord]) -> Markup:
+    """A square an episode."""
+    shown = [(outcome(one), f"{one.task}, seed {one.seed}: {outcome(one)} after {one.length} steps") for one in records]
+    counts = Counter(name for name, _ in shown)
+    told = ", ".join(f"{count} {name}" for name, count in counts.items())
+    return strip(shown, label=f"{len(shown)} episodes: {told}; the table below holds them all")
 
 
 def tasks(summary: Mapping[str, Any]) -> Markup | None:

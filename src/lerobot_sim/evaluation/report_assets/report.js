@@ -66,6 +66,16 @@
     const bytes = Uint8Array.from(atob(video.getAttribute("src").split(",")[1]), (sign) => sign.charCodeAt(0));
     video.src = URL.createObjectURL(new Blob([bytes], { type: "video/mp4" }));
   });
+  document.querySelectorAll(".clip video").forEach((video) => {
+    // Controls cover the picture: they come when they are wanted.
+    const show = () => { video.controls = true; };
+    const hide = () => { if (document.activeElement !== video) video.controls = false; };
+    video.controls = false;
+    video.tabIndex = 0;
+    for (const event of ["pointerenter", "focus"]) video.addEventListener(event, show);
+    for (const event of ["pointerleave", "blur"]) video.addEventListener(event, hide);
+    for (const event of ["play", "pause"]) video.addEventListener(event, () => video.parentElement.classList.toggle("playing", !video.paused));
+  });
   document.getElementById("play")?.addEventListener("click", (event) => {
     const videos = [...document.querySelectorAll("video")];
     const playing = videos.some((video) => !video.paused);
