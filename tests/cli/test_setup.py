@@ -111,6 +111,7 @@ def test_a_command_without_a_terminal_names_the_setup(tiny_simulator, tmp_path):
     ran = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert ran.returncode == 1
     assert "lerobot-sim setup tiny" in ran.stderr
+    assert "[Y/n]" not in ran.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -132,5 +132,5 @@ RUN = (
 def in_a_process(*arguments) -> tuple[list[str], dict[str, str]]:
     """Command line and variables of `RUN`."""
     root = Path(__file__).parents[2]
-    path = os.pathsep.join([str(Path(__file__).parent), str(root)])
+    path = os.pathsep.join([str(Path(__file__).parent), str(root), os.environ.get("PYTHONPATH", "")])
     return [sys.executable, "-c", RUN, *map(str, arguments)], {**os.environ, "PYTHONPATH": path}

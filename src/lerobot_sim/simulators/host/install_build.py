@@ -63,7 +63,7 @@ def install(
         with alone(
             _beside(place, "busy"), lambda who: progress(Phase("wait", f"{who} is setting it up"))
         ) as descriptor:
-            _recover(place)
+            _tidy(place)
             if state_of(family).verdict == "current" and not reinstall:
                 return state_of(family)
             staging = _beside(place, "new")
@@ -217,12 +217,9 @@ def _swap(staging: Path, place: Path) -> None:
     _discard(old, place)
 
 
-def _recover(place: Path) -> None:
-    """Puts back what a kill in the middle of a swap left, and sweeps up the rest."""
-    old = _beside(place, "old")
-    if old.exists() and not place.exists():
-        old.rename(place)
-    _discard(old, place)
+def _tidy(place: Path) -> None:
+    """Sweeps up what a kill left of a swap; a new environment that was whole is moved in afterwards."""
+    _discard(_beside(place, "old"), place)
     _sweep(place)
 
 
