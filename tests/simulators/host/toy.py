@@ -1,4 +1,4 @@
-"""A simulator for the host's tests, NumPy alone: a point that is pushed about, and that misbehaves as it is told."""
+"""A simulator and a policy for the host's tests, NumPy alone: a point that is pushed about; both misbehave as told."""
 
 import ctypes
 import importlib.util
@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from lerobot_sim import rng
+from lerobot_sim.policy import Decision, LaneClock
 from lerobot_sim.simulators.simulation import Outcome, SimulationEnv
-from lerobot_sim.spec import STATE, Camera, EnvSpec, Feature, Param
+from lerobot_sim.spec import IMAGES, STATE, Camera, EnvSpec, Feature, Param
 
 SPEC = EnvSpec(
     id="toy/point",
@@ -146,3 +147,44 @@ class Nosy(Toy):
 def nosy(num_envs=1):
     """A batch of lanes that look around."""
     return SimulationEnv(SPEC, Nosy, num_envs, metrics=["distance"])
+
+
+class ToyPolicy:
+    """Acts by the seed, the number of acts, the state and the first pixel; keeps the last two observations.
+
+    Args:
+        spec: The environment's.
+        pictures: Whether it reads the camera.
+        fault: A name of `FAULTS`, done at the fifth act.
+        columns: Whether every third decision has another column.
+    """
+
+    batch_invariant = True
+
+    def __init__(self, spec, pictures=False, fault="", columns=False):
+        self.cameras = {"front": Camera(height=24, width=32)} if pictures else {}
+        self.size, self.fault, self.columns = spec.action.shape[0], fault, columns
+        self.clock, self.kept, self.calls = LaneClock(), [], 0
+
+    def reset(self, lanes, seeds):
+        self.clock.reset(lanes, seeds)
+
+    def act(self, observation, active):
+        self.calls += 1
+        if self.fault and self.calls == 5:
+            FAULTS[self.fault]()
+        seeds, acts = self.clock.of(len(active))
+        self.kept = [*self.kept[-1:], observation]
+        old = self.kept[0] if len(self.kept[0][STATE]) == len(active) else observation
+        value = np.sin(seeds + 0.1 * acts)[:, None] + 0.3 * old[STATE][:, :1]
+        if self.cameras:
+            value = value + observation[IMAGES + "front"][:, 0, 0, :1] / 255
+        self.clock.tick(active)
+        columns = {"acts": acts} if self.columns and self.calls % 3 == 0 else {}
+        action = np.clip(np.repeat(value, self.size, axis=1), -1, 1).astype(np.float32)
+        return Decision(action, columns, {"is_intervention": acts % 2 == 0})
+
+
+def make_policy(spec, **options):
+    """A toy policy."""
+    return ToyPolicy(spec, **options)

@@ -59,26 +59,28 @@ class Pictures:
         """A slot that nobody holds."""
         return next(slot for slot in range(SLOTS) if not self.is_lent(slot))
 
-    def lend(self, rows: NDArray[np.int64]) -> Batch:
-        """Images of `rows` in the present slot."""
+    def all_fresh(self) -> bool:
+        """Whether the present slot shows how all lanes stand."""
+        return b"\0" not in self.fresh.tobytes()
+
+    def lend(self, rows: NDArray[np.int64] | None) -> Batch:
+        """Images of `rows` in the present slot, of all lanes where it is None."""
         self.wanted = True
-        first, count = (int(rows[0]), len(rows)) if len(rows) else (0, 0)
-        together = count > 0 and int(rows[-1]) - first + 1 == count
-        free = sum(not self.is_lent(slot) for slot in range(SLOTS) if slot != self.slot)
-        start = self.slot * self._part.length
-        flat = np.frombuffer(self._memory, np.uint8, self._part.length, start)
-        if together and free:
-            owner = flat.base  # what every view of it keeps alive
-            assert owner is not None
+        first, last = (0, self.num_envs - 1) if rows is None else (int(rows[0]), int(rows[-1]))
+        together = rows is None or last - first + 1 == len(rows)
+        free = any(not self.is_lent(slot) for slot in range(SLOTS) if slot != self.slot)
+        flat = np.frombuffer(self._memory, np.uint8, self._part.length, self.slot * self._part.length)
+        owner = flat.base  # what every view of it keeps alive
+        if together and free and owner is not None:
             held = [reference for reference in self._lent[self.slot] if reference() is not None]
             self._lent[self.slot] = [*held, weakref.ref(owner)]
         images: Batch = {}
         for name, (dtype, shape) in self._part.fields.items():
-            place = self._part.places[name]
-            size = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-            image = flat[place : place + size].view(dtype).reshape(shape)
-            if not together:
-                images[name] = image[rows]
+            image: NDArray[Any] = np.ndarray(shape, dtype, flat, self._part.places[name])
+            if rows is None:
+                images[name] = image if free else image.copy()
+            elif together:
+                images[name] = image[first : last + 1] if free else image[first : last + 1].copy()
             else:
-                images[name] = image[first : first + count] if free else image[first : first + count].copy()
+                images[name] = image[rows]
         return images

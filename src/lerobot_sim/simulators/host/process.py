@@ -55,6 +55,7 @@ class Program:
         modules: Further packages (folders) and modules (.py files) that it may import, by top-level name.
         environment: Variables that are set in it.
         serve: The module whose `main` makes and serves.
+        what: What it is, for errors.
     """
 
     python: Path
@@ -63,6 +64,7 @@ class Program:
     modules: Mapping[str, Path] = field(default_factory=dict[str, Path])
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     serve: str = "lerobot_sim.simulators.host.worker"
+    what: str = "simulator"
 
 
 class Process:
@@ -79,6 +81,7 @@ class Process:
                 "Linux, or install the simulator beside lerobot-sim and give host='here'."
             )
         self.block = Block.create()
+        self._what = program.what
         self.started_at = time.monotonic()
         self._log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  lives as long as the process
         fcntl.fcntl(self._log.fileno(), fcntl.F_SETFL, os.O_APPEND)
@@ -176,7 +179,7 @@ class Process:
                 self._popen.wait(1.0)
             what = f"{_ending(self._popen.returncode)} at {doing}"
         printed = self.log_tail()
-        return f"The simulator's process {what}." + (f"\nThe end of what it printed:\n{printed}" if printed else "")
+        return f"The {self._what}'s process {what}." + (f"\nThe end of what it printed:\n{printed}" if printed else "")
 
     def _why_late(self, error: LateError, doing: str) -> str:
         with contextlib.suppress(OSError):

@@ -24,6 +24,7 @@ RINGS = 8
 LOOK_AT_LOG = 256
 """Steps between two looks at how long the log has grown."""
 
+_RUNNING = int(End.RUNNING)
 _STEP = [bytes([128 + number]) for number in range(128)]
 
 
@@ -103,7 +104,8 @@ class Session:
         outcomes.front = into
         if pictures is not None and slot >= 0 and byte == b".":
             pictures.slot = slot
-            pictures.fresh[...] = outcomes.active & (outcomes.present("end") == End.RUNNING)
+            np.equal(outcomes.present("end"), _RUNNING, pictures.fresh)
+            pictures.fresh &= outcomes.active
         self._steps += 1
         if self._steps % LOOK_AT_LOG == 0:
             self.process.trim_log()
@@ -131,11 +133,21 @@ class Session:
         if self._pictures is not None:
             self._pictures.fresh[rows] = False
 
-    def render(self, cameras: Mapping[str, Camera], rows: NDArray[np.int64]) -> Batch:
-        """Images of `rows`: those that are ready, or drawn now."""
+    def ready_images(self, cameras: Mapping[str, Camera], rows: NDArray[np.int64] | None) -> Batch | None:
+        """Images of `rows` (all lanes by default) where they are ready."""
         pictures = self._pictures
-        if pictures is not None and pictures.cameras == cameras and pictures.fresh[rows].all():
-            return pictures.lend(rows)
+        if pictures is None or pictures.cameras != cameras:
+            return None
+        if not (pictures.all_fresh() or (rows is not None and len(rows) and pictures.fresh[rows].all())):
+            return None
+        return pictures.lend(rows)
+
+    def render(self, cameras: Mapping[str, Camera], rows: NDArray[np.int64]) -> Batch:
+        """Images of `rows`, one at least: those that are ready, or drawn now."""
+        ready = self.ready_images(cameras, rows)
+        if ready is not None:
+            return ready
+        pictures = self._pictures
         key = frozenset(cameras.items())
         if key not in self._rings and len(self._rings) >= RINGS:
             asked = {name: asdict(camera) for name, camera in cameras.items()}

@@ -30,6 +30,9 @@ DONE, DONE_WITHOUT_PICTURES = b".", b","
 ANSWER, REFUSED, RAISED, CALL = b"A", b"E", b"X", b"C"
 
 
+_RUNNING = int(End.RUNNING)
+
+
 def outcome_fields(spec: EnvSpec, num_envs: int) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Arrays of one step's outcome, without the metrics."""
     fields = {f"o.{key}": (f.dtype, (num_envs, *f.shape)) for key, f in spec.observation.items()}
@@ -57,6 +60,7 @@ class Service:
         self._metrics: list[dict[str, NDArray[Any]]] = [{}, {}]
         self._slots: list[dict[str, NDArray[Any]]] = []
         self._cameras: dict[str, Camera] = {}
+        self._everyone = np.arange(env.num_envs)
         self._calls: dict[str, Callable[[dict[str, Any], dict[str, NDArray[Any]]], bytes]] = {
             name: getattr(self, f"_{name}")
             for name in (
@@ -114,7 +118,8 @@ class Service:
             metrics[name][...] = value
         if slot < 0:
             return DONE
-        rows = np.flatnonzero(active & (outcome["end"] == End.RUNNING))
+        running = active & (outcome["end"] == _RUNNING)
+        rows = self._everyone if running.all() else np.flatnonzero(running)
         return DONE if self._draw_ahead(slot, rows) else DONE_WITHOUT_PICTURES
 
     def _draw_ahead(self, slot: int, rows: NDArray[np.int64]) -> bool:
