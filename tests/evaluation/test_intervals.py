@@ -27,6 +27,15 @@ def test_wilson_covers_in_the_mean_over_rates(trials):
     assert covered.min() > 0.8
 
 
+@pytest.mark.parametrize("trials", [10, 100])
+def test_wilsons_mean_coverage_by_the_integral(trials):
+    """No grid: the mean over uniform rates is a sum of incomplete beta functions."""
+    k = np.arange(trials + 1)
+    low, high = np.array([wilson(int(i), trials) for i in k]).T
+    law = stats.beta(k + 1, trials - k + 1)
+    assert 0.945 <= (law.cdf(high) - law.cdf(low)).sum() / (trials + 1) <= 0.955
+
+
 def test_a_suite_of_one_task_is_wilsons():
     rate, low, high = suite_interval([7], [20])
     assert rate == 0.35

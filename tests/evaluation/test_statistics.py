@@ -30,6 +30,17 @@ def test_coverage_is_at_least_what_it_says_at_every_rate(trials):
         assert covered >= 0.95 - 1e-12
 
 
+@pytest.mark.parametrize("trials", [1, 3, 17, 60])
+def test_coverage_is_kept_where_it_is_least(trials):
+    """Coverage jumps down just beyond an interval's end: it is least there, not on a grid."""
+    bounds = [clopper_pearson(k, trials) for k in range(trials + 1)]
+    ends = np.array(bounds).ravel()
+    for rate in np.clip(np.concatenate([ends - 1e-10, ends + 1e-10]), 0, 1):
+        weights = stats.binom.pmf(np.arange(trials + 1), trials, rate)
+        covered = sum(weight for weight, (low, high) in zip(weights, bounds, strict=True) if low <= rate <= high)
+        assert covered >= 0.95 - 1e-8
+
+
 @pytest.mark.parametrize(("successes", "trials", "confidence"), [(3, 2, 0.95), (-1, 2, 0.95), (1, 2, 1.0)])
 def test_bad_counts_are_refused(successes, trials, confidence):
     with pytest.raises(InputError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -14,6 +13,7 @@ from lerobot_sim.evaluation.chosen_videos import choose
 from lerobot_sim.evaluation.videos import EpisodeVideos
 from lerobot_sim.loop import Frames, rollout
 from lerobot_sim.spec import Camera
+from tests.evaluation.runs import episode
 
 FAULTY_TICK = 3
 
@@ -59,18 +59,23 @@ def test_an_episode_that_is_run_again_is_listed_once_and_its_video_is_the_whole_
         episodes = list(rollout(env, policy, [7, 8], sinks=[ends, videos]))
     assert ends.faults == 1
     assert sorted(videos.paths) == [tmp_path / "seed_7.mp4", tmp_path / "seed_8.mp4"]
-    for episode in episodes:
-        with av.open(tmp_path / f"seed_{episode.seed}.mp4") as container:
+    for one in episodes:
+        with av.open(tmp_path / f"seed_{one.seed}.mp4") as container:
             frames = sum(1 for _ in container.decode(video=0))
-        assert frames == len(episode) > FAULTY_TICK
+        assert frames == len(one) > FAULTY_TICK
 
 
-def test_the_first_failures_and_successes_are_chosen_in_turn():
+def test_failures_and_successes_are_chosen_in_turn():
+    """Failures as they come; of successes the slowest and the fastest first."""
+
     def kinds(successes, count):
-        records = [SimpleNamespace(index=k, fault=s is None, success=bool(s)) for k, s in enumerate(successes)]
+        records = [
+            episode(seed=k, index=k, success=bool(s), end="FAULT" if s is None else "TIME_LIMIT", first_success_step=k)
+            for k, s in enumerate(successes)
+        ]
         return [one.index for one in choose(records, count)]
 
-    assert kinds([1, 1, 0, 1, 0, 0], 3) == [0, 2, 4]
+    assert kinds([1, 1, 0, 1, 0, 0], 3) == [2, 3, 4]
     assert kinds([1, 1, 0, 1, 0, 0], 1) == [2]
-    assert kinds([1, 1, None, 1], 2) == [0, 1]
+    assert kinds([1, 1, None, 1], 2) == [0, 3]
     assert kinds([0, 0, None, 1], 4) == [0, 1, 3]

@@ -13,6 +13,9 @@ COMMANDS = {
     "collect": "record demonstrations into a LeRobot dataset",
     "train": "train the student on a dataset",
     "eval": "score a policy on held-out seeds, with an interval and videos",
+    "compare": "which policy is better, and could it have been luck?",
+    "report": "one page about an evaluation: plots, videos, every episode",
+    "power": "how many episodes an evaluation needs",
     "run": "all three: demonstrations, training, score",
     "replay": "run stored episodes again and compare",
     "dataset": "look at, check, mend and rearrange datasets: `lerobot-sim dataset --help`",
@@ -34,8 +37,8 @@ start here:
   lerobot-sim list                  what there is
   lerobot-sim COMMAND --help        what a command takes
 
-Every command takes --json (one JSON object on standard output) and --debug (full tracebacks); all but
-list take --seed and --output-dir. A command that was interrupted goes on when it is called again."""
+Every command takes --json (one JSON object on standard output) and --debug (full tracebacks); those that
+step an environment take --seed and --output-dir. A command that was interrupted goes on when it is called again."""
 
 
 def usage() -> str:

@@ -13,6 +13,7 @@ from lerobot_sim.errors import InputError, unknown_name
 from lerobot_sim.loop import Profile, rollout
 from lerobot_sim.spec import Camera, EnvSpec
 
+from . import report_videos
 from .fitting import fitted
 from .plan import Plan, arrays_of
 from .results import JOURNAL, EpisodeRecord, journal_header, load, write_text
@@ -47,13 +48,8 @@ class VideoChoice:
 
 
 def choose(records: Sequence[EpisodeRecord], count: int) -> list[EpisodeRecord]:
-    """By rule: the first failures and the first successes in turn, failures first; FAULTs are none of either."""
-    failures = [one for one in records if not one.fault and not one.success]
-    successes = [one for one in records if not one.fault and one.success]
-    half = max(count - count // 2, count - len(successes))
-    taken = failures[:half]
-    taken += successes[: count - len(taken)]
-    return sorted(taken, key=lambda one: one.index)
+    """By `report_videos.RULE`, which the report states: failures and successes in turn, failures first; no FAULTs."""
+    return sorted((chosen.episode for chosen in report_videos.choose(records, count)), key=lambda one: one.index)
 
 
 def add_videos(
