@@ -91,11 +91,11 @@ class EpisodeFold:
         columns = self._columns[frames.env]
         rows = np.flatnonzero(frames.active)
         at = frames.t[rows]
-        self._write(columns, "observation", frames.observation, rows, at)
+        needed = int(at.max(initial=0)) + 1
         single = {"action": frames.action, "reward": frames.reward, "success": frames.success}
-        self._write(columns, "", single, rows, at)
-        self._write(columns, "metrics", frames.metrics, rows, at)
-        self._write(columns, "columns", frames.columns, rows, at)
+        groups = {"observation": frames.observation, "": single, "metrics": frames.metrics, "columns": frames.columns}
+        for group, batch in groups.items():
+            self._write(columns, group, batch, rows, at, needed)
         ended = frames.active & (frames.end != End.RUNNING) & ~frames.retry
         return [self._episode(frames, int(lane)) for lane in np.flatnonzero(ended)]
 
@@ -106,13 +106,13 @@ class EpisodeFold:
         batch: Mapping[str, Array],
         rows: NDArray[np.int64],
         at: NDArray[np.int64],
+        needed: int,
     ) -> None:
         for name, value in batch.items():
             if name.startswith(IMAGES):
                 continue
             host = to_numpy(value)
             column = columns.get((group, name))
-            needed = int(at.max(initial=0)) + 1
             if column is None:
                 column = np.empty((len(host), max(needed, _ROWS_AT_FIRST), *host.shape[1:]), host.dtype)
                 columns[group, name] = column

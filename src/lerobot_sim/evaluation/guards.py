@@ -70,14 +70,20 @@ class Guard(Around):
     Where an act for several lanes raises, each lane is asked for alone: those that raise again get an action that is
     not finite, which ends them as POLICY. The first act of all may raise: then the policy does not fit.
 
+    Args:
+        inner: The policy.
+        spec: The environment's.
+        timed: Take the time of its acts.
+
     Attributes:
         words: Seed -> what the policy raised in that episode.
         seconds: Seed -> wall times of the acts of its lane's batch.
     """
 
-    def __init__(self, inner: Policy, spec: EnvSpec) -> None:
+    def __init__(self, inner: Policy, spec: EnvSpec, *, timed: bool = False) -> None:
         super().__init__(inner)
         self._spec = spec
+        self._timed = timed
         self._clock = LaneClock()
         self._proven = False
         self.words: dict[int, str] = {}
@@ -87,12 +93,11 @@ class Guard(Around):
         self._clock.reset(lanes, seeds)
         for seed in np.asarray(seeds):  # an episode that a fault ended is run again
             self.words.pop(int(seed), None)
-            self.seconds[int(seed)] = (0, 0.0, 0.0)
+            self.seconds.pop(int(seed), None)
         super().reset(lanes, seeds)
 
     def act(self, observation: Batch, active: Array) -> Decision:
         since = perf_counter()
-        live = to_numpy(active)
         if not self._proven:
             decision = self._checked(observation, active)
             self._proven = True
@@ -100,8 +105,9 @@ class Guard(Around):
             try:
                 decision = self._checked(observation, active)
             except Exception:  # noqa: BLE001 - whatever somebody's policy raises
-                decision = self._one_by_one(observation, active, live)
-        self._take_time(live, perf_counter() - since)
+                decision = self._one_by_one(observation, active, to_numpy(active))
+        if self._timed:
+            self._take_time(to_numpy(active), perf_counter() - since)
         return decision
 
     def taken(self, seed: int) -> tuple[float | None, float | None]:

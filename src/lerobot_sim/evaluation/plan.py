@@ -37,6 +37,7 @@ class PlannedTask:
     Attributes:
         record: What is written of it.
         spec: The environment's.
+        options: Keywords of its factory, those among them that change no result, such as threads.
         params: Params of every episode; a choice by its name.
         keys: Policy's key -> environment's.
         limit: Steps after which its episodes end, where that is before the environment's own limit.
@@ -44,6 +45,7 @@ class PlannedTask:
 
     record: TaskRecord
     spec: EnvSpec
+    options: Mapping[str, Any]
     params: Mapping[str, Any]
     keys: Mapping[str, str]
     limit: int | None
@@ -251,6 +253,7 @@ def _task(
     return PlannedTask(
         record=record,
         spec=spec,
+        options={**spec.options, **entry.options},
         params={**protocol.params, **entry.params},
         keys={**entry.map, **keys_for(spec.id, maps)},
         limit=limit if limit and limit < spec.max_steps else None,

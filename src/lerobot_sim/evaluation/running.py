@@ -66,7 +66,7 @@ class Worlds:
             self.close()
             self._of = task
             for _ in range(self._plan.envs):
-                self._envs.append(registry.remake(task.spec.id, task.spec.options, self._plan.lanes(task)))
+                self._envs.append(registry.remake(task.spec.id, task.options, self._plan.lanes(task)))
         return self._envs
 
     def close(self) -> None:
@@ -140,7 +140,7 @@ def _group(
 
 def guarded(plan: Plan, task: PlannedTask, inner: Policy) -> tuple[Guard, Policy]:
     """A policy whose errors end one episode, with the plan's latency and the task's time limit."""
-    guard = Guard(inner, task.spec)
+    guard = Guard(inner, task.spec, timed="inference_latency" in plan.protocol.metrics)
     policy: Policy = guard
     if plan.real_time != "":
         latency = None if isinstance(plan.real_time, str) else plan.real_time
@@ -196,7 +196,8 @@ def check_offer(plan: Plan, task: PlannedTask, env: Env, instructed: bool = True
     offer = Offer(
         spec=env.spec,
         step_metrics=probed,
-        expert="expert" in registry.policy_names(env.spec.id),
+        expert=not any(EXPERT in METRICS[name].arms for name in metrics)
+        or "expert" in registry.policy_names(env.spec.id),
         instructed=instructed,
         meanings=plan.language.meanings(task.record.env_id) if plan.language else None,
     )
@@ -234,7 +235,9 @@ class _Shares:
 
     def write(self, frames: Frames) -> None:
         """An episode that ends early counts as whole, one that is run again not at all."""
-        ended = frames.active & (frames.end != End.RUNNING)
-        rest = (self._steps - 1 - frames.t)[ended & ~frames.retry].sum()
-        undone = (frames.t + 1)[ended & frames.retry].sum()
-        self._on_share(float(frames.active.sum() + rest - undone) / self._steps)
+        rows = int(np.count_nonzero(frames.active))
+        if frames.end.any():
+            ended = frames.active & (frames.end != End.RUNNING)
+            rows += int((self._steps - 1 - frames.t)[ended & ~frames.retry].sum())
+            rows -= int((frames.t + 1)[ended & frames.retry].sum())
+        self._on_share(rows / self._steps)
