@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lerobot_sim.errors import InputError
+from lerobot_sim.experts.metaworld import make as make_expert
 from lerobot_sim.simulators import metaworld
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, Camera
 from lerobot_sim.testing import CHECKS, check_env
@@ -37,14 +38,15 @@ def test_the_contract_is_kept(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("task", FEW)
 def test_the_whole_contract_is_kept(task):
-    check_env(lambda num_envs=1: ours(task, num_envs))
+    check_env(lambda num_envs=1: ours(task, num_envs), expert=make_expert)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", metaworld.tasks())
 def test_every_task_keeps_the_contract(task):
-    slow = {"pictures_have_the_size_asked", "pictures_show_the_state", "no_reset_starts_in_success"}
-    check_env(lambda num_envs=1: ours(task, num_envs), only=[name for name in CHECKS if name not in slow])
+    slow = {"pictures_have_the_size_asked", "pictures_show_the_state"}  # minutes; the model's cameras are one file
+    only = [name for name in CHECKS if name not in slow]
+    check_env(lambda num_envs=1: ours(task, num_envs), expert=make_expert, only=only)
 
 
 def actions(seed, count=80):
@@ -89,7 +91,7 @@ def test_states_of_another_task_or_stack_are_refused(make):
     one.reset(np.arange(1), np.array([0]))
     with pytest.raises(InputError, match="no state of"):
         other.set_state(np.arange(1), one.get_state(np.arange(1)))
-    with pytest.raises(InputError, match="frame_stack=2|no state of"):
+    with pytest.raises(InputError, match="no state of"):
         make("reach-v3", frame_stack=2).set_state(np.arange(1), one.get_state(np.arange(1)))
 
 

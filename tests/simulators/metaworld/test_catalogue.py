@@ -20,8 +20,18 @@ def test_there_are_50_tasks_each_with_its_own_words():
 
 @pytest.mark.parametrize(
     ("name", "split", "count"),
-    [("MT1", "train", 50), ("MT10", "train", 10), ("MT25", "train", 25), ("MT50", "train", 50), ("ML1", "test", 50)]
-    + [("ML10", "train", 10), ("ML10", "test", 5), ("ML45", "train", 45), ("ML45", "test", 5), ("ML25", "test", 5)],
+    [
+        ("MT1", "train", 50),
+        ("MT10", "train", 10),
+        ("MT25", "train", 25),
+        ("MT50", "train", 50),
+        ("ML1", "test", 50),
+        ("ML10", "train", 10),
+        ("ML10", "test", 5),
+        ("ML45", "train", 45),
+        ("ML45", "test", 5),
+        ("ML25", "test", 5),
+    ],
 )
 def test_suites_list_ids_that_can_be_made(name, split, count):
     ids = metaworld.suite(name, split)
@@ -118,8 +128,14 @@ def test_bad_options_are_refused_with_what_is_right(options, words):
 
 @pytest.mark.parametrize(
     "name",
-    ["pick-place-v2-goal-observable", "mw-pick-place-v2-goal-observable", "metaworld-pick-place-v2", "pick-place"]
-    + ["pick_place_v2", "pick-place-v3-goal-observable"],
+    [
+        "pick-place-v2-goal-observable",
+        "mw-pick-place-v2-goal-observable",
+        "metaworld-pick-place-v2",
+        "pick-place",
+        "pick_place_v2",
+        "pick-place-v3-goal-observable",
+    ],
 )
 def test_older_names_are_answered_with_todays(name, caplog):
     assert metaworld.resolve(name) == "pick-place-v3"
@@ -143,8 +159,9 @@ def test_other_names_are_nobodys(name):
         ("mw-ml10-v0", r"suite\('ML10', 'train'\), suite\('ML10', 'test'\)"),
         ("MT10", "MT10"),
         ("ml10-test", "split='test'"),
-    ]
-    + [("mt45", "no suite"), ("push-v2-goal-hidden", "goal_observable=False")],
+        ("mt45", "no suite"),
+        ("push-v2-goal-hidden", "goal_observable=False"),
+    ],
 )
 def test_names_of_suites_and_hidden_goals_say_what_replaces_them(name, words):
     with pytest.raises(InputError, match=words):

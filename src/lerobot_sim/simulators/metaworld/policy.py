@@ -1,4 +1,4 @@
-"""MetaWorld's own scripted policies as one of ours; runs where MetaWorld can be imported."""
+"""MetaWorld's own scripted policies: from its 39 numbers to actions. Runs where MetaWorld can be imported."""
 
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
@@ -8,71 +8,49 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from metaworld.policies import ENV_POLICY_MAP
 from numpy.typing import NDArray
 
-from lerobot_sim.arrays import Array
-from lerobot_sim.env import Batch
-from lerobot_sim.errors import InputError
-from lerobot_sim.policy import Decision
-from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, Camera, EnvSpec
-
-from .options import GOAL, OBJECTS, ROBOT
+from lerobot_sim.simulators.host.channel import Wire, pack, unpack
+from lerobot_sim.simulators.host.worker import guarded
 
 
-class ScriptedPolicy:
-    """Acts by MetaWorld's script for the task, which reads the newest frame and the goal and remembers nothing.
+class Script:
+    """MetaWorld's script for a task; it remembers nothing.
 
     Args:
-        spec: The environment's.
-
-    Raises:
-        InputError: The environment does not show objects and goal.
+        task: Its name.
     """
 
-    cameras: Mapping[str, Camera] = {}
-    batch_invariant = True
+    def __init__(self, task: str) -> None:
+        self._script = ENV_POLICY_MAP[task]()
 
-    def __init__(self, spec: EnvSpec) -> None:
-        check_sees_all(spec)
-        self._script = ENV_POLICY_MAP[spec.id.partition("/")[2]]()
-
-    def reset(self, lanes: Array, seeds: Array) -> None:
-        pass
-
-    def act(self, observation: Batch, active: Array) -> Decision:
-        frames = published(observation)
-        action = np.zeros((len(frames), 4), np.float32)
+    def __call__(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Actions (n, 4) for rows of MetaWorld's 39 numbers (n, 39)."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the scripts warn of actions beyond the bounds, which they mean
-            for lane in np.flatnonzero(active).tolist():
-                # a copy: some of the scripts write into what they read
-                action[lane] = np.clip(self._script.get_action(frames[lane].copy()), -1.0, 1.0)
-        return Decision(action)
+            actions = [self._script.get_action(row.copy()) for row in numbers]  # some write into what they read
+        return np.clip(np.asarray(actions, np.float64).reshape(len(numbers), 4), -1.0, 1.0)
 
 
-def published(observation: Batch) -> NDArray[np.float64]:
-    """MetaWorld's 39 numbers (lanes, 39) of an observation: its newest frame stands for the one before, too."""
-    robot = np.asarray(observation[STATE], np.float64)[:, :ROBOT]
-    others = np.asarray(observation[ENVIRONMENT_STATE], np.float64)
-    frame = np.concatenate([robot, others[:, :OBJECTS]], axis=1)
-    return np.concatenate([frame, frame, others[:, -GOAL:]], axis=1)
+def main(arguments: Mapping[str, Any]) -> None:
+    """Serves a script in a process of its own: answers rows of numbers by actions until the other side is gone."""
+    reads, writes, _ = arguments["fds"]
+    wire = Wire(reads, writes)
+    scripts: list[Script] = []
 
+    def begin() -> bytes:
+        scripts.append(Script(arguments["keywords"]["task"]))
+        return pack({})
 
-def check_sees_all(spec: EnvSpec) -> None:
-    """Refuses an environment whose objects or goal a script would have to guess."""
-    from . import parse  # the catalogue
+    def act(message: bytes) -> bytes:
+        _, arrays = unpack(message)
+        return pack({}, {"action": scripts[0](arrays["numbers"])})
 
-    options = parse(spec.id.partition("/")[2], spec.options)
-    if options.observation_type != "state" or not options.shows_goal:
-        raise InputError(
-            f"MetaWorld's scripts read objects and goal: '{spec.id}' must be made with observation_type='state' and "
-            "goal_observable=True for them."
-        )
-
-
-def make(spec: EnvSpec) -> ScriptedPolicy:
-    """The scripted policy of an environment."""
-    return ScriptedPolicy(spec)
+    wire.send(*guarded(begin))
+    while wire.listen():
+        message = wire.rest()
+        wire.send(*guarded(lambda message=message: act(message)))
