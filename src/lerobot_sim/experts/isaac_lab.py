@@ -84,7 +84,7 @@ def _hold(o: dict[str, Floats]) -> _Hold:
 
 
 def _carry(hold: _Hold, place: Floats, goal: Floats) -> tuple[Floats, Flags]:
-    """What pick-and-place adds to where the tip goes whether the fingers close: over the goal, down, open, up."""
+    """What pick-and-place adds to where the tip goes and the fingers: over the goal, down, open, up."""
     cube = hold.cube
     far = np.hypot(*(cube - goal)[:, :2].T)
     along = (cube[:, 2] > 0.5 * CARRY) | (far < 3 * NEAR)
@@ -110,7 +110,7 @@ def _towards(joints: Floats, place: Floats, turn: Floats, gripper: Floats, ahead
 
 
 def make(spec: EnvSpec, noise: float = 0.005) -> ScriptedExpert:
-    """The expert of the family's tasks in our own scene; `noise` is the standard deviation on its actions, in rad and m.
+    """The expert of the family's tasks in our own scene; `noise` is the standard deviation on its actions.
 
     Raises:
         UnknownNameError: The task has no expert.

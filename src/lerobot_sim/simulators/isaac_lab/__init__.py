@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lerobot_sim.env import Env
 from lerobot_sim.errors import InputError, unknown_name
 from lerobot_sim.simulators.family import Family
+from lerobot_sim.simulators.host.install_places import data_home
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, Camera, Capabilities, EnvSpec, Feature
 
 from .config import OWN_VIEWS, TASKS, Options, View, read, said
@@ -27,6 +28,7 @@ FAMILY = Family(
     packages=("isaaclab", "isaaclab_newton", "newton"),
     lock="isaac-lab",
     about="Isaac Lab 3.0.0 by Newton (MuJoCo Warp), on a CPU, in scenes of USD; Isaac Sim where it is installed",
+    environment={"WARP_CACHE_PATH": str(data_home() / "cache" / "warp")},
     start_s=900.0,
     reset_s=120.0,
     step_s=120.0,

@@ -207,8 +207,7 @@ class IsaacLabEnv:
 
 def _finite(seen: Seen) -> NDArray[np.bool_]:
     parts = [seen.joints, seen.speeds, seen.tip, *seen.objects.values(), *seen.object_speeds.values()]
-    good: NDArray[np.bool_] = np.isfinite(np.concatenate(parts, axis=1)).all(axis=1)
-    return good
+    return np.asarray(np.isfinite(np.concatenate(parts, axis=1)).all(axis=1))
 
 
 def _some(seen: Seen, which: NDArray[np.bool_]) -> Seen:

@@ -30,7 +30,8 @@ def read(path: str) -> Facts:
     try:
         stage = Usd.Stage.Open(path)
     except Tf.ErrorException as error:
-        raise ValueError(f"{path} is not a USD scene: {str(error).strip().splitlines()[-1].strip()}") from None
+        said = str(error).strip().splitlines()[0].rpartition(" : ")[2].strip("'")
+        raise ValueError(f"{path} is not a USD scene: {said}") from None
     top = stage.GetDefaultPrim()
     if not top:
         raise ValueError(f'{path} has no defaultPrim: say which prim is the scene, such as (defaultPrim = "scene").')

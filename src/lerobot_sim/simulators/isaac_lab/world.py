@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lerobot_sim.errors import InputError, SimError
-from lerobot_sim.simulators.host.install_places import data_home
 from lerobot_sim.spec import Camera
 
+from . import FAMILY
 from .config import Gains, View
 from .scene import Scene
 from .task import Floats, Seen, home
@@ -62,7 +62,8 @@ class World:
     """
 
     def __init__(self, blueprint: Blueprint, lanes: int) -> None:
-        os.environ.setdefault("WARP_CACHE_PATH", str(data_home() / "cache" / "warp"))
+        for name, value in FAMILY.environment.items():
+            os.environ.setdefault(name, value)
         self.blueprint, self.lanes = blueprint, lanes
         self._newton = blueprint.physics == "newton"
         if not self._newton:
