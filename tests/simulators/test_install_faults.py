@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lerobot_sim.errors import StorageError
 from lerobot_sim.simulators.host.install import NotSetUpError, python_of, state_of
 from lerobot_sim.simulators.host.install_build import install
 from lerobot_sim.simulators.host.install_places import environments_folder
@@ -186,3 +187,17 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def test_a_folder_that_cannot_be_written_is_told(tiny, house, monkeypatch):
+    (house / "file").write_text("")
+    monkeypatch.setenv("LEROBOT_SIM_HOME", str(house / "file"))
+    with pytest.raises(StorageError, match=r"set up: Not a directory.*LEROBOT_SIM_HOME"):
+        install(tiny)
+
+
+def test_a_setup_that_fails_leaves_nothing_behind(tiny):
+    Path(tiny.lock).write_text(f"tiny==9.9 --hash=sha256:{'0' * 64}\n")
+    with pytest.raises(UvError):
+        install(tiny)
+    assert [path.name for path in environments_folder().iterdir()] == [".tiny.busy"]

@@ -7,8 +7,8 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
@@ -68,13 +68,14 @@ def install(
                 return state_of(family)
             staging = _beside(place, "new")
             if reinstall or not _is_whole(staging, family):
-                _discard(staging, place)
-                _build(family, lock, staging, progress, offline, descriptor)
+                with _whole_or_nothing(staging, place):
+                    _build(family, lock, staging, progress, offline, descriptor)
             progress(Phase("move"))
             _swap(staging, place)
     except OSError as error:
+        why = f"{error.strerror or error} ({error.filename or place})"
         raise StorageError(
-            f"Setting '{family.name}' up: {error.strerror or error} ({error.filename or place})."
+            f"'{family.name}' could not be set up: {why}. Make room there, or set LEROBOT_SIM_HOME to another folder."
         ) from error
     return state_of(family)
 
@@ -215,6 +216,17 @@ def _swap(staging: Path, place: Path) -> None:
         place.rename(old)
     staging.rename(place)
     _discard(old, place)
+
+
+@contextmanager
+def _whole_or_nothing(staging: Path, place: Path) -> Generator[None]:
+    """Nothing is there when the block begins, nor when it fails."""
+    _discard(staging, place)
+    try:
+        yield
+    except BaseException:
+        _discard(staging, place)
+        raise
 
 
 def _tidy(place: Path) -> None:

@@ -23,7 +23,7 @@ _CHECKOUT = Path(__file__).resolve().parents[4]
 
 _NO_NETWORK = re.compile(r"network (was|is) disabled|Network connectivity is disabled", re.IGNORECASE)
 _NOT_CACHED = re.compile(
-    r"Because ([\w.\-]+) was not found in the cache|Failed to (?:download|fetch)[^`\n]*`([\w.\-]+==[^`]+)`"
+    r"Because ([\w.\-=]+) (?:was not found|has no wheels)|Failed to (?:download|fetch)[^`\n]*`([\w.\-]+==[^`]+)`"
 )
 _UNREACHABLE = re.compile(r"dns error|client error|error sending request|Connection refused|timed out|\(Connect\)")
 
@@ -96,6 +96,7 @@ def run_uv(arguments: Sequence[str], *, offline: bool, folder: Path, said: Calla
         process.wait()
         raise
     if code:
+        offline = offline or os.environ.get("UV_OFFLINE", "").lower() in ("1", "true", "yes", "on")
         raise UvError(explained(list(last), offline))
 
 
