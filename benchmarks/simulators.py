@@ -109,7 +109,7 @@ def metaworld_rows(full: bool) -> list[Row]:
                 with asked(python, "vector_metaworld.py", task, kind) as ask:
                     seconds = taken_in_turns(
                         {
-                            "ours": lambda cameras=cameras, count=count: stepped(envs, cameras, count),
+                            "ours": lambda e=envs, cameras=cameras, count=count: stepped(e, cameras, count),
                             "peer": lambda ask=ask, kind=kind, count=count: ask(kind, count),
                         },
                         repeats,

@@ -6,8 +6,8 @@ import signal
 import numpy as np
 import pytest
 
-from lerobot_sim.errors import InputError
-from lerobot_sim.experts.metaworld import HostedScript, make, published
+from lerobot_sim.errors import InputError, SimError
+from lerobot_sim.experts.metaworld import make, published
 from lerobot_sim.loop import rollout
 from lerobot_sim.simulators import families, metaworld
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE
@@ -70,24 +70,51 @@ def test_what_the_scripts_cannot_see_is_asked_for(options):
         make(metaworld.spec("reach-v3", **options))
 
 
-def test_a_script_whose_process_is_killed_is_asked_again():
-    script = HostedScript("reach-v3")
-    try:
-        numbers = np.random.default_rng(0).uniform(0, 1, (3, 39))
-        first = script(numbers)
-        process = script._end.__self__
-        os.kill(process.pid, signal.SIGKILL)
-        assert np.array_equal(script(numbers), first)
-        assert script._end.__self__.pid != process.pid
-    finally:
-        script.close()
+@pytest.fixture
+def expert():
+    made = []
+
+    def one(task, **keywords):
+        made.append(make(metaworld.spec(task), **keywords))
+        return made[-1]
+
+    yield one
+    for policy in made:
+        policy.close()
+
+
+def seen(count, low=0.0):
+    random, spec = np.random.default_rng(0), metaworld.spec("reach-v3")
+    return {
+        key: random.uniform(low, 1, (count, *feature.shape)).astype(np.float32)
+        for key, feature in spec.observation.items()
+    }
+
+
+def test_noise_is_a_function_of_seed_and_step(expert):
+    plain, one, two = expert("reach-v3"), expert("reach-v3", noise=0.1), expert("reach-v3", noise=0.1)
+    actions = []
+    for policy in (plain, one, two):
+        policy.reset(np.arange(2), np.array([4, 5]))
+        actions.append([policy.act(seen(2), np.ones(2, np.bool_)).action for _ in range(3)])
+    assert np.array_equal(actions[1], actions[2])
+    assert not np.array_equal(actions[0], actions[1])
+    assert np.array_equal(actions[0][0], actions[0][2])
+
+
+def test_an_expert_whose_process_is_killed_says_so_and_begins_anew(expert):
+    policy = expert("reach-v3")
+    policy.reset(np.arange(3), np.arange(3))
+    first = policy.act(seen(3), np.ones(3, np.bool_)).action
+    os.kill(policy.pid, signal.SIGKILL)
+    with pytest.raises(SimError, match="killed"):
+        policy.act(seen(3), np.ones(3, np.bool_))
+    policy.reset(np.arange(3), np.arange(3))
+    assert np.array_equal(policy.act(seen(3), np.ones(3, np.bool_)).action, first)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("task", metaworld.tasks())
-def test_every_script_answers_rows_of_zeros(task):
-    script = HostedScript(task)  # what the rows of other environments are
-    try:
-        assert script(np.zeros((2, 39))).shape == (2, 4)
-    finally:
-        script.close()
+def test_every_script_answers_rows_of_zeros(task, expert):
+    zeros = {key: 0 * value for key, value in seen(2).items()}  # what the rows of other environments are
+    assert expert(task).act(zeros, np.ones(2, np.bool_)).action.shape == (2, 4)

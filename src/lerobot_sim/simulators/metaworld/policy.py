@@ -7,15 +7,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from metaworld.policies import ENV_POLICY_MAP
 from numpy.typing import NDArray
-
-from lerobot_sim.simulators.host.channel import Wire, pack, unpack
-from lerobot_sim.simulators.host.worker import guarded
 
 
 class Script:
@@ -34,23 +29,3 @@ class Script:
             warnings.simplefilter("ignore")  # the scripts warn of actions beyond the bounds, which they mean
             actions = [self._script.get_action(row.copy()) for row in numbers]  # some write into what they read
         return np.clip(np.asarray(actions, np.float64).reshape(len(numbers), 4), -1.0, 1.0)
-
-
-def main(arguments: Mapping[str, Any]) -> None:
-    """Serves a script in a process of its own: answers rows of numbers by actions until the other side is gone."""
-    reads, writes, _ = arguments["fds"]
-    wire = Wire(reads, writes)
-    scripts: list[Script] = []
-
-    def begin() -> bytes:
-        scripts.append(Script(arguments["keywords"]["task"]))
-        return pack({})
-
-    def act(message: bytes) -> bytes:
-        _, arrays = unpack(message)
-        return pack({}, {"action": scripts[0](arrays["numbers"])})
-
-    wire.send(*guarded(begin))
-    while wire.listen():
-        message = wire.rest()
-        wire.send(*guarded(lambda message=message: act(message)))
