@@ -174,6 +174,9 @@ class Slot:
         lanes, seeds, _ = self._coming
         policy.reset(lanes + self.offset, seeds)
         instructions = self.env.instructions
+        instruct = getattr(policy, "instruct", None)
+        if instruct:
+            instruct(lanes + self.offset, [instructions[lane] for lane in lanes.tolist()])
         for row in lanes:
             lane = int(row)
             start = self.starts[lane]
