@@ -70,6 +70,19 @@ def test_many_policies_get_letters_and_holms_p_values(tmp_path):
     ]
 
 
+def test_apart_is_by_holms_p_value_and_not_by_its_own(tmp_path):
+    """One of six looks different by itself (p = 0.03), and not among six."""
+    base = [True] * 10 + [False] * 20
+    for name, more in {"a": 0, "b": 6, "c": 3, "d": 2}.items():
+        run_of(tmp_path / name, [True] * (10 + more) + base[10 + more :])
+    found = compare({name: tmp_path / name for name in "abcd"})
+    best = next(pair for pair in found.pairs if {pair.first, pair.second} == {"a", "b"})
+    assert best.p_value == pytest.approx(2 / 2**6)
+    assert best.adjusted == pytest.approx(6 * 2 / 2**6)
+    assert not any(pair.apart for pair in found.pairs)
+    assert {one.letters for one in found.standings} == {"a"}
+
+
 def test_equal_policies_are_rarely_told_apart(tmp_path):
     wrong = 0
     for draw in range(40):
