@@ -87,9 +87,9 @@ def transfer(seeds: NDArray[np.int64]) -> dict[str, list[Waypoint]]:
     down, across = 1.0, np.pi / 2
     return {
         "right": [
-            (60, cube + [0, 0, 0.1], down, 0.0, 1.0),
-            (85, cube + [0, 0, 0.01], down, 0.0, 1.0),
-            (115, cube + [0, 0, 0.01], down, 0.0, 0.0),
+            (60, cube + np.array([0, 0, 0.1]), down, 0.0, 1.0),
+            (85, cube + np.array([0, 0, 0.01]), down, 0.0, 1.0),
+            (115, cube + np.array([0, 0, 0.01]), down, 0.0, 0.0),
             (165, meeting, down, 0.0, 0.0),
         ],
         "left": [
@@ -110,9 +110,9 @@ def insert(seeds: NDArray[np.int64]) -> dict[str, list[Waypoint]]:
     for side, part, line in (("right", peg, [1.0, 0, PEG_BELOW_M]), ("left", socket, [-1.0, 0, 0])):
         apart, end = (middle + np.array([x, 1, 1]) * line for x in (0.13, 0.03))
         found[side] = [
-            (60, part + [0, 0, 0.1], down, 0.0, 1.0),
-            (85, part + [0, 0, 0.01], down, 0.0, 1.0),
-            (120, part + [0, 0, 0.01], down, 0.0, 0.0),
+            (60, part + np.array([0, 0, 0.1]), down, 0.0, 1.0),
+            (85, part + np.array([0, 0, 0.01]), down, 0.0, 1.0),
+            (120, part + np.array([0, 0, 0.01]), down, 0.0, 0.0),
             (175, apart, down, 0.0, 0.0),
             (190, apart, down, 0.0, 0.0),
             (280, end, down, 0.0, 0.0),
@@ -124,7 +124,7 @@ def drawn(seeds: NDArray[np.int64], *ranges: Sequence[Sequence[float]]) -> list[
     """Where objects lie by gym-aloha's draw: for each (x, y) range places (n, 3), resting on the table."""
     found = [np.zeros((len(seeds), 3)) for _ in ranges]
     for lane, seed in enumerate(seeds.tolist()):
-        source = np.random.RandomState(word(seed))  # noqa: NPY002  as gym-aloha
+        source = np.random.RandomState(word(seed))  # as gym-aloha
         for place, (x, y) in zip(found, ranges, strict=True):
             place[lane] = source.uniform([x[0], y[0], 0.05], [x[1], y[1], 0.05])
             place[lane, 2] = 0.02
@@ -165,5 +165,5 @@ class AlohaExpert:
 
 
 def make(spec: EnvSpec, noise: float = 0.002) -> AlohaExpert:
-    """The expert of a task; `noise` is the standard deviation of Gaussian noise on its actions, in rad."""
+    """The expert of a task of `_PLANS`; `noise` is the standard deviation of Gaussian noise on its actions, in rad."""
     return AlohaExpert(spec, noise)

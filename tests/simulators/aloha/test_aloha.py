@@ -8,6 +8,8 @@ import pytest
 
 from lerobot_sim.env import End
 from lerobot_sim.errors import InputError, UnknownNameError
+from lerobot_sim.experts import aloha as expert
+from lerobot_sim.loop import rollout
 from lerobot_sim.simulators import aloha
 from lerobot_sim.spec import Camera
 from tests.simulators.conftest import needs
@@ -33,10 +35,11 @@ def waving(count):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("solved", [False, True])
 @pytest.mark.parametrize("task", aloha.tasks())
-def test_a_hundred_steps_and_their_picture_are_gym_alohas(task, tmp_path):
+def test_a_hundred_steps_and_a_success_and_their_picture_are_gym_alohas(task, solved, tmp_path):
     env = ours(MODULE, task, obs_type="environment_state_agent_pos")
-    actions = waving(100)
+    actions = next(iter(rollout(env, expert.make(env.spec), [5]))).action if solved else waving(100)
     here = episode_here(env, 5, actions)
     there = episodes_there(MODULE, PEER, tmp_path, task=np.array(task), seed=np.array(5), actions=actions)
     np.testing.assert_array_equal(here[STATE], there["state"].astype("f4"))
@@ -45,8 +48,9 @@ def test_a_hundred_steps_and_their_picture_are_gym_alohas(task, tmp_path):
     np.testing.assert_array_equal(here["success"], there["success"])
     np.testing.assert_array_equal(here["end"] == End.TERMINATED, there["terminated"])
     np.testing.assert_array_equal(env.render({"top": Camera(height=480, width=640)})["top"][0], there["top"])
-    assert len(here["reward"]) == 100
-    assert np.ptp(here[STATE], axis=0).min() > 0.01
+    assert len(here["reward"]) >= 100
+    assert here["success"][-1] == solved
+    assert solved or np.ptp(here[STATE], axis=0).min() > 0.01  # every joint has moved
     env.close()
 
 
@@ -73,8 +77,44 @@ def test_the_catalogue_is_gym_alohas():
     ("task", "obs_type"), [("transfer-cube", "environment_state_agent_pos"), ("insertion", "pixels")]
 )
 def test_the_contract_is_kept(task, obs_type):
-    found = contract_there(MODULE, task, obs_type=obs_type)
+    found = contract_there(MODULE, task, expert="lerobot_sim.experts.aloha", obs_type=obs_type)
     assert {name: words for name, words in found.items() if words} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", aloha.tasks())
+def test_the_expert_succeeds(task):
+    env = ours(MODULE, task, 2, obs_type="pixels")
+    episodes = list(rollout(env, expert.make(env.spec), [0, 1, 2, -7]))
+    env.close()
+    assert [episode.success[-1] for episode in episodes] == [True] * 4
+    for episode in episodes:
+        assert np.abs(np.diff(episode.action[:, :6], axis=0)).max() < 0.12  # rad in 1/50 s
+
+
+@pytest.mark.parametrize("task", aloha.tasks())
+def test_the_expert_knows_what_the_seed_draws(task):
+    env = ours(MODULE, task, 4, obs_type="environment_state_agent_pos")
+    seeds = np.array([0, 5, 2**40, -3])
+    place = env.reset(np.arange(4), seeds)[PLACE]
+    env.close()
+    ranges = {"transfer-cube": [[[0, 0.2], [0.4, 0.6]]]}.get(
+        task, [[[0.1, 0.2], [0.4, 0.6]], [[-0.2, -0.1], [0.4, 0.6]]]
+    )
+    for index, known in enumerate(expert.drawn(seeds, *ranges)):
+        np.testing.assert_allclose(known[:, :2], place[:, 7 * index : 7 * index + 2], atol=1e-6)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_arms_closed_form_is_its_own_inverse(side):
+    rng = np.random.default_rng(1)
+    tip = rng.uniform([-0.1, 0.4, 0.02], [0.1, 0.6, 0.3], (50, 3))
+    pitch, roll = rng.uniform(0, 1, (2, 50))
+    joints = expert.inverse(side, tip, pitch, roll)
+    again, down = expert.forward(side, joints)
+    np.testing.assert_allclose(again, tip, atol=1e-9)
+    np.testing.assert_allclose(down, pitch, atol=1e-9)
+    np.testing.assert_array_equal(joints[:, 5], roll)
 
 
 def test_actions_beyond_the_joints_end_as_divergence_not_as_a_fault():

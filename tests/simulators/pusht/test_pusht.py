@@ -9,6 +9,8 @@ import pytest
 
 from lerobot_sim.env import End
 from lerobot_sim.errors import InputError, UnknownNameError
+from lerobot_sim.experts import pusht as expert
+from lerobot_sim.loop import rollout
 from lerobot_sim.simulators import pusht
 from lerobot_sim.spec import Camera
 from tests.simulators.conftest import needs
@@ -31,11 +33,16 @@ def pushing(env, seed, count):
     )
 
 
-@pytest.mark.parametrize("kind", ["state", "environment_state_agent_pos", "pixels_agent_pos"])
-def test_a_hundred_steps_and_their_picture_are_gym_pushts(kind, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "solved"),
+    [("state", True), ("state", False), ("environment_state_agent_pos", False), ("pixels_agent_pos", False)],
+)
+def test_a_hundred_steps_and_a_success_and_their_picture_are_gym_pushts(kind, solved, tmp_path):
     env = ours(MODULE, "push-t", obs_type=kind)
     with closing(ours(MODULE, "push-t")) as plain:
         actions = pushing(plain, 7, 100)
+    if solved:
+        actions = next(iter(rollout(env, expert.make(env.spec), [7]))).action
     here = episode_here(env, 7, actions)
     there = episodes_there(MODULE, PEER, tmp_path, kind=np.array(kind), seed=np.array(7), actions=actions)
     np.testing.assert_array_equal(here[STATE], there["agent_pos"].astype("f4"))
@@ -49,7 +56,8 @@ def test_a_hundred_steps_and_their_picture_are_gym_pushts(kind, tmp_path):
     np.testing.assert_array_equal(here["success"], there["success"])
     np.testing.assert_array_equal(here["end"] == End.TERMINATED, there["terminated"])
     np.testing.assert_allclose(here["coverage"], there["coverage"], rtol=0, atol=1e-12)  # a set's order there
-    assert len(here["reward"]) == 100
+    assert here["success"][-1] == solved
+    assert solved or len(here["reward"]) == 100
     assert np.ptp(here["coverage"]) > 0.05  # the T was moved
     env.close()
 
@@ -68,10 +76,26 @@ def test_the_catalogue_is_gym_pushts():
     assert there["threshold"] == 0.95
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", pusht.OBS_TYPES)
 def test_the_contract_is_kept(kind):
-    found = contract_there(MODULE, "push-t", obs_type=kind)
+    which = "lerobot_sim.experts.pusht" if kind == "state" else ""
+    found = contract_there(MODULE, "push-t", expert=which, obs_type=kind)
     assert {name: words for name, words in found.items() if words} == {}
+
+
+@pytest.mark.slow
+def test_the_expert_succeeds():
+    env = ours(MODULE, "push-t", 4)
+    episodes = list(rollout(env, expert.make(env.spec), range(12)))
+    env.close()
+    assert [bool(episode.success[-1]) for episode in episodes] == [True] * 12
+    assert np.mean([len(episode.action) for episode in episodes]) < 130
+
+
+def test_the_expert_says_what_it_reads():
+    with pytest.raises(InputError, match="obs_type='state'"):
+        expert.make(pusht.spec("push-t", obs_type="pixels_agent_pos"))
 
 
 def test_a_state_is_taken_up_by_another_lane_and_by_one_that_is_on_its_way():
