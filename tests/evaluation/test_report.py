@@ -221,6 +221,30 @@ def test_folders_that_cannot_be_reported(tmp_path):
         write_report(tmp_path, videos=-1)
 
 
+def test_arms_of_a_real_summary_are_shown(tmp_path):
+    """A grid, other instructions and the expert, summed up by `summary` and not by this test."""
+    cells = [f"friction={value}" for value in (0.5, 2)]
+    arms = {"": {"kind": "plain", "params": {}}, "expert": {"kind": "expert", "params": {}}}
+    arms |= {cell: {"kind": "grid", "params": {"friction": float(cell.partition("=")[2])}} for cell in cells}
+    arms |= {f"language:{name}": {"kind": "language", "params": {}} for name in ("shuffled", "empty")}
+    rates = {"": 1.0, "expert": 1.0, cells[0]: 0.8, cells[1]: 0.3, "language:shuffled": 0.1, "language:empty": 0.5}
+    timed = {"time_to_success": 2.0, "path_length": 1.0}
+    episodes = [
+        episode("push-t", i, i < 10 * rate, arm=arm, index=i, metrics={"action_saturation": 0.5, **timed})
+        for arm, rate in rates.items()
+        for i in range(10)
+    ]
+    grid = [{"name": "friction", "unit": "", "values": [0.5, 2.0]}]
+    run_of(tmp_path, [True] * 10, episodes=episodes, arms=arms, grid=grid)
+    html, text = (write_report(tmp_path)[name].read_text() for name in ("html", "markdown"))
+    assert ">80%<" in html
+    assert ">30%<" in html
+    assert "+90.0 points" in html  # lost with shuffled instructions
+    assert "efficiency: time" in html
+    assert "| 2.0 | 30.0% |" in text
+    assert "10 of 10 episodes" in html  # of the plain arm alone
+
+
 def test_markdown_tables_cannot_be_broken(tmp_path):
     run_of(tmp_path, {"a|b": [True], "c\nd": [False]})
     lines = [line for line in write_report(tmp_path)["markdown"].read_text().splitlines() if line.startswith("|")]

@@ -196,7 +196,17 @@ def test_everything_that_acts_has_a_name(browser, report):
 
 
 def test_it_can_be_printed(browser, report):
-    browser.open(report)
+    """Black on white, whatever the screen has, and no wider than the paper."""
+    browser.open(report, width=794, dark=True)
+    scheme = [{"name": "prefers-color-scheme", "value": "dark"}]
+    browser.click("#theme")
+    browser.click("#theme")
+    browser.call("Emulation.setEmulatedMedia", media="print", features=scheme)
+    colours = "['color', 'backgroundColor'].map(name => getComputedStyle(document.body)[name])"
+    assert browser.run(colours) == ["rgb(0, 0, 0)", "rgb(255, 255, 255)"]
+    assert browser.run("document.documentElement.scrollWidth") <= 794
+    assert browser.run("getComputedStyle(document.querySelector('nav')).display") == "none"
+    browser.call("Emulation.setEmulatedMedia", media="", features=[])
     pdf = browser.call("Page.printToPDF", printBackground=False)["data"]
     assert len(pdf) > 20_000
 

@@ -45,7 +45,7 @@ def write_report(folder: Path, *, videos: int = MOST, embed_mb: float = EMBED_MB
         "success": ("Success", sections.success(run, summary)),
         "tasks": ("Tasks", sections.tasks(summary)),
         "time": ("Time", sections.time_to_success(run)),
-        "videos": ("Videos", sections.videos(run, shown)),
+        "videos": ("Videos", sections.videos(run, shown, embed_mb)),
         "grid": ("Robustness", sections.grid(summary)),
         "metrics": ("Metrics", tables.metrics(summary)),
         "broken": ("Broken off", tables.broken(run)),
@@ -59,5 +59,5 @@ def write_report(folder: Path, *, videos: int = MOST, embed_mb: float = EMBED_MB
     paths = {"html": folder / HTML, "markdown": folder / MARKDOWN, "json": folder / JSON}
     write_text(paths["html"], text)
     write_text(paths["markdown"], markdown(run, summary, shown))
-    write_json(paths["json"], as_json(run, summary, shown))
+    write_json(paths["json"], as_json(run, summary, shown, embed_mb))
     return paths

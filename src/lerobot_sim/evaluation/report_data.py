@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .report_plots import Curve, Whisker, curve_of, mean_curve
-from .report_videos import EMBED_MB, RULE, Clip
+from .report_videos import RULE, Clip
 from .report_words import flat, outcome, percent, seed_ranges
 from .results import EpisodeRecord, EvaluationRun
 
@@ -127,7 +127,7 @@ def episode_rows(run: EvaluationRun, clips: Sequence[Clip]) -> list[list[Any]]:
     ]
 
 
-def as_json(run: EvaluationRun, summary: Mapping[str, Any], clips: Sequence[Clip]) -> dict[str, Any]:
+def as_json(run: EvaluationRun, summary: Mapping[str, Any], clips: Sequence[Clip], embed_mb: float) -> dict[str, Any]:
     """`report.json`."""
     words, passed = verdict(summary["suite"])
     return {
@@ -154,7 +154,7 @@ def as_json(run: EvaluationRun, summary: Mapping[str, Any], clips: Sequence[Clip
                 }
                 for clip in clips
             ],
-            "embed_mb": EMBED_MB,
+            "embed_mb": embed_mb,
         },
         "broken": [
             {"task": one.task, "arm": one.arm, "seed": one.seed, "end": one.end, "explanation": one.explanation}

@@ -58,7 +58,7 @@ def markdown(run: EvaluationRun, summary: Mapping[str, Any], clips: Sequence[Cli
         lines += ["", "## Videos", "", RULE, ""]
         lines += [
             f"- [{escaped(clip.chosen.episode.task)}, seed {clip.chosen.episode.seed}]({quote(clip.path)}): "
-            f"{clip.chosen.why} ({outcome(clip.chosen.episode)})"
+            f"{_why(clip)}"
             for clip in clips
         ]
     lines += ["", "## Run it again", "", "```sh", said.command_of(run).replace("`", "'"), "```", ""]
@@ -76,6 +76,11 @@ def escaped(text: str) -> str:
     for sign in "\\`*_<>[]#":
         text = text.replace(sign, "\\" + sign)
     return " ".join(text.split()).replace("|", "\\|")
+
+
+def _why(clip: Clip) -> str:
+    why, name = clip.chosen.why, outcome(clip.chosen.episode)
+    return why if name in why else f"{why}, {name}"
 
 
 def _grid(grid: Mapping[str, Any]) -> list[str]:

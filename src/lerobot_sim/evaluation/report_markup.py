@@ -63,4 +63,4 @@ def heading(text: str, *, number: bool = False, sort: bool = True) -> Markup:
 
 def cell(text: Child, *, value: float | str | None = None, number: bool = False, **attributes: Attribute) -> Markup:
     """A cell; `value` is what its column is sorted by."""
-    return tag("td", text, class_="number" if number else None, data_value=value, **attributes)
+    return tag("td", text, **{"class_": "number" if number else None, "data_value": value, **attributes})

@@ -112,7 +112,7 @@ def tasks(summary: Mapping[str, Any]) -> Markup | None:
             "tr",
             tag("th", task["task"], scope="row", data_value=task["task"]),
             cell(percent(task["success_rate"]), value=task["success_rate"], number=True),
-            cell(between(task["interval"])),
+            cell(between(task["interval"]), class_="interval"),
             cell(str(task["valid"]), value=task["valid"], number=True),
             cell(percent(task["success_final_rate"]), value=task["success_final_rate"], number=True),
             cell(number(task["mean_return"]), value=task["mean_return"], number=True),
@@ -135,14 +135,14 @@ def time_to_success(run: EvaluationRun) -> Markup | None:
     )
 
 
-def videos(run: EvaluationRun, clips: Sequence[Clip]) -> Markup | None:
+def videos(run: EvaluationRun, clips: Sequence[Clip], embed_mb: float) -> Markup | None:
     """Failures and successes to look at."""
     if not clips:
         return None
     linked = sum(clip.embedded is None for clip in clips)
-    about = "Chosen by a rule, not by hand. " + RULE
+    about = f"Chosen by a rule, not by hand. {RULE} Up to {embed_mb:g} MB are inside this page."
     if linked:
-        about += f" {linked} files that would make this page too large are linked, and play while they lie beside it."
+        about += f" {linked} files beyond that are linked, and play while they lie beside it."
     cards = [_card(run, i, clip) for i, clip in enumerate(clips)]
     button = tag("button", "Play all", type="button", id="play")
     return section(

@@ -50,7 +50,7 @@ def _metric_row(name: str, unit: str, mean: float | None, interval: Any, count: 
         "tr",
         tag("th", f"{name} / {unit}" if unit else name, scope="row", data_value=name),
         cell(number(mean), value=mean, number=True),
-        cell(numbers_between(interval)),
+        cell(numbers_between(interval), class_="interval"),
         cell(better or "–", value=better),
         cell(str(count), value=count, number=True),
     )
@@ -65,7 +65,7 @@ def _language(entry: Mapping[str, Any]) -> Markup:
                 "tr",
                 tag("th", variant, scope="row"),
                 cell(percent(value["success_rate"]), number=True),
-                cell(between(value["interval"])),
+                cell(between(value["interval"]), class_="interval"),
                 cell("–" if loss is None else f"{100 * loss:+.1f} points", number=True),
                 cell("–" if loss is None else f"{value['p_value']:.3g}", number=True),
             )

@@ -5,6 +5,7 @@ episode and stops when it suits finds something too often. What is here may be l
 it leans on Ville's inequality, that a fair game's capital rises above 1/alpha with probability alpha at most
 (Ville 1939; Robbins, Ann. Math. Statist. 41, 1970). The price is a longer run than a fixed one's at its own number of
 episodes; where the number of episodes is bounded beforehand, `stopping` has sharper tests.
+What decides after every episode, by either, is `stopping.Sequential`.
 """
 
 from __future__ import annotations
