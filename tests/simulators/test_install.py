@@ -1,15 +1,19 @@
 """Environments of simulators: built, found, renewed, removed, from wheels made on the spot."""
 
+import json
+import re
 import subprocess
 from dataclasses import replace
 
 import pytest
 
+from lerobot_sim import registry
 from lerobot_sim.errors import InputError
+from lerobot_sim.simulators.families import catalogue
 from lerobot_sim.simulators.host import install_record
 from lerobot_sim.simulators.host.install import NotSetUpError, python_of, setup_command, state_of
 from lerobot_sim.simulators.host.install_build import disk_use, install, remove
-from lerobot_sim.simulators.host.install_places import data_home, environments_folder
+from lerobot_sim.simulators.host.install_places import data_home, environments_folder, lock_file
 from lerobot_sim.simulators.host.install_uv import UvError
 from tests.simulators.wheels import family, house, lock, wheel
 
@@ -164,3 +168,14 @@ def test_where_environments_are(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_DATA_HOME", "relative")  # the XDG specification: to be ignored
     monkeypatch.setenv("HOME", str(tmp_path))
     assert data_home() == tmp_path / ".local" / "share" / "lerobot-sim"
+
+
+def test_every_family_ships_a_lock_that_pins_by_hash_and_names_no_index():
+    for module in registry.FAMILIES.values():
+        made = catalogue(module).FAMILY
+        text = lock_file(made).read_text()
+        assert "://" not in text, made.name
+        pinned = re.findall(r"^([\w.\-\[\]]+)==", text, re.MULTILINE)
+        assert len(pinned) == len(re.findall(r"\\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", text)), made.name
+        sizes = json.loads(lock_file(made).with_name("sizes.json").read_text())
+        assert sizes[made.lock]["size_bytes"] > 1e7
