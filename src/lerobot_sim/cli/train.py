@@ -6,19 +6,27 @@ import contextlib
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from tyro.conf import UseAppendAction
 
 from .options import CommonOptions, at_least, filled, read
 
-ABOUT = """Train the student, a small NumPy network, on a LeRobot dataset by behavior cloning.
+ABOUT = """Train a policy on a LeRobot dataset by behavior cloning.
 
-The best checkpoint is kept as best_policy.npz. Training that was interrupted goes on
-from its last saved state, to the same weights.
+--policy mlp (the default) is the student, a small NumPy network from states; any other
+name is LeRobot's policy of that name (act, diffusion, …), trained with LeRobot's own
+network, loss and checkpoints. Training that was interrupted goes on from its last
+saved state. LeRobot's flags (--policy.chunk_size 50, --dataset.root, --steps …) are
+understood.
 
-example:
-  lerobot-sim train --dataset outputs/push-t/dataset --steps 5000"""
+examples:
+  lerobot-sim train --dataset outputs/push-t/dataset --steps 5000
+  lerobot-sim train --dataset outputs/lift/dataset --policy act --policy.chunk_size=20
+  lerobot-sim train --dataset new/dataset --policy act --pretrained outputs/lift/act/best"""
 
 _BAR_STEP = 50
+BATCH_SIZE, LEARNING_RATE = 32, 1e-3
 
 
 @dataclass(kw_only=True)
@@ -26,22 +34,55 @@ class TrainOptions(CommonOptions):
     """Options of `train`."""
 
     dataset: Path
-    """Folder of the dataset, as `lerobot-sim collect` makes it."""
+    """Folder of the dataset, as `lerobot-sim collect` makes it; other policies than mlp take any of LeRobot's."""
+
+    policy: str = "mlp"
+    """mlp, or a policy of LeRobot's: act, diffusion, vqbet …"""
 
     steps: int = 5000
     """Updates, each on --batch-size rows."""
 
-    batch_size: int = 32
-    """Rows an update."""
+    batch_size: int = 0
+    """Rows an update; 0: 32 for mlp, 8 for LeRobot's policies."""
 
     hidden_dim: int = 256
-    """Width of the two hidden layers."""
+    """mlp: width of the two hidden layers."""
 
-    learning_rate: float = 1e-3
-    """Adam's step size at the start; it decays from there."""
+    learning_rate: float | None = None
+    """Step size; by default 1e-3 for mlp, decaying from there, and each LeRobot policy's own."""
 
     output_dir: Path = Path("outputs/<task>")
-    """Folder of the checkpoint."""
+    """Folder of the checkpoint; of LeRobot's policies, <policy> below it."""
+
+    pretrained: str = ""
+    """LeRobot's policies: a checkpoint to begin from, a folder or owner/name on the hub."""
+
+    freeze: tuple[str, ...] = ()
+    """LeRobot's policies: patterns of parameters that stay as they are, such as 'model.backbone.*'."""
+
+    setting: UseAppendAction[tuple[str, ...]] = ()
+    """LeRobot's policies: NAME=VALUE of the policy's own settings; --policy.NAME=VALUE says the same."""
+
+    cameras: tuple[str, ...] = ("<all>",)
+    """LeRobot's policies: the cameras it sees; 'none' for states alone."""
+
+    device: str = "cpu"
+    """LeRobot's policies: cpu, cuda …"""
+
+    precision: str = "float32"
+    """LeRobot's policies: float32, bfloat16 or float16 (mixed)."""
+
+    accumulate: int = 1
+    """LeRobot's policies: batches an update."""
+
+    save_every: int = 1000
+    """LeRobot's policies: updates between checkpoints, each of which is evaluated."""
+
+    eval_episodes: int = 20
+    """LeRobot's policies: held-out episodes that score each checkpoint; 0 for none."""
+
+    logger: Literal["none", "tensorboard", "wandb"] = "none"
+    """LeRobot's policies: who is told loss and success as well; WANDB_MODE=offline keeps wandb here."""
 
     overwrite: bool = False
     """Replace a checkpoint that was trained with other settings."""
@@ -52,18 +93,25 @@ class TrainOptions(CommonOptions):
 
 def main(argv: Sequence[str]) -> int:
     """Reads the options and trains."""
-    options = read(TrainOptions, "train", ABOUT, argv)
+    from .train_flags import translated
+
+    options = read(TrainOptions, "train", ABOUT, translated(argv))
     from .console import Console
 
     console = Console(options.json)
-    console.result(train(options, console))
+    if options.policy == "mlp":
+        console.result(train(options, console))
+    else:
+        from .train_lerobot import train_lerobot
+
+        console.result(train_lerobot(options, console))
     return 0
 
 
 def train(options: TrainOptions, console: Any) -> dict[str, Any]:
     """Trains, or takes what was trained with the same settings on the same episodes."""
-    at_least(1, steps=options.steps, batch_size=options.batch_size, hidden_dim=options.hidden_dim)
-    at_least(0, seed=options.seed, log_every=options.log_every)
+    at_least(1, steps=options.steps, hidden_dim=options.hidden_dim)
+    at_least(0, seed=options.seed, log_every=options.log_every, batch_size=options.batch_size)
     import numpy as np
 
     from lerobot_sim import registry
@@ -81,18 +129,18 @@ def train(options: TrainOptions, console: Any) -> dict[str, Any]:
     root = filled(options.output_dir, spec.id)
     config = TrainingConfig(
         steps=options.steps,
-        batch_size=options.batch_size,
+        batch_size=options.batch_size or BATCH_SIZE,
         hidden_dim=options.hidden_dim,
-        learning_rate=options.learning_rate,
+        learning_rate=LEARNING_RATE if options.learning_rate is None else options.learning_rate,
         seed=options.seed,
     )
     settings = {
         "env_id": spec.id,
         "env_version": spec.version,
         "steps": options.steps,
-        "batch_size": options.batch_size,
+        "batch_size": config.batch_size,
         "hidden_dim": options.hidden_dim,
-        "learning_rate": options.learning_rate,
+        "learning_rate": config.learning_rate,
         "seed": options.seed,
         "dataset_episodes": read_info(options.dataset).total_episodes,
         "dataset_policy": origin.settings.get("policy"),
