@@ -88,10 +88,19 @@ class Still:
         """Holds nothing."""
 
 
-def program(**keywords: Any) -> Program:
+class InPlace(Still):
+    """Draws where it is told to; its pictures are there already, so that nothing is left but the boundary."""
+
+    def render_into(self, cameras: Any, lanes: Any, out: Any) -> None:
+        """Touches every picture."""
+        for place in out.values():
+            place[:, 0, 0] = 50
+
+
+def program(factory: str = "Still", **keywords: Any) -> Program:
     here = Path(__file__).parent
     modules = {"boundary": Path(__file__), "harness": here / "harness.py"}
-    return Program(python=Path(sys.executable), factory="boundary:Still", keywords=keywords, modules=modules)
+    return Program(python=Path(sys.executable), factory=f"boundary:{factory}", keywords=keywords, modules=modules)
 
 
 class PingPong:
@@ -202,8 +211,8 @@ class Asynchronous:
 class Ours:
     """A worker of the host, stepped, its pictures with every step."""
 
-    def __init__(self, pictures: bool = True) -> None:
-        self._env = HostedEnv(program())
+    def __init__(self, factory: str = "Still", pictures: bool = True) -> None:
+        self._env = HostedEnv(program(factory))
         self._env.reset(np.zeros(1, np.int64), np.ones(1, np.int64))
         self._action, self._active = np.zeros((1, 4), np.float32), np.ones(1, bool)
         self._cameras = dict(SPEC.cameras) if pictures else {}
@@ -237,8 +246,8 @@ def in_turns(turns: Mapping[str, Callable[[], None]], rounds: int, repeats: int 
 
 def round_trips(full: bool) -> list[Row]:
     with ExitStack() as stack:
-        bare, ours, state = PingPong(), Ours(), Ours(pictures=False)
-        peers = {"bare": bare, "ours": ours, "state": state, "gymnasium": Asynchronous(), "pickle": Pickled()}
+        peers: dict[str, Any] = {"bare": PingPong(), "ours": Ours(), "in place": Ours("InPlace")}
+        peers |= {"state": Ours(pictures=False), "gymnasium": Asynchronous(), "pickle": Pickled()}
         for peer in peers.values():
             stack.enter_context(closing(peer))
         times = in_turns({name: peer.turn for name, peer in peers.items()}, 400 if full else 100)
@@ -248,9 +257,12 @@ def round_trips(full: bool) -> list[Row]:
     name = f"gymnasium {gymnasium.__version__} AsyncVectorEnv, shared memory"
     return [
         less_is_better(what, "us", times["ours"], times["bare"], "bare ping-pong of the same primitive", ">= 0.5x"),
+        less_is_better("the same, drawn in place", "us", times["in place"], times["bare"], "the same", ">= 0.5x"),
         less_is_better("round trip, state only", "us", times["state"], times["bare"], "the same", ""),
         less_is_better(what, "us", times["ours"], times["gymnasium"], name, ">= 4x"),
+        less_is_better("the same, drawn in place", "us", times["in place"], times["gymnasium"], "the same", ">= 4x"),
         less_is_better(what, "us", times["ours"], times["pickle"], "pickle over a pipe", ">= 25x"),
+        less_is_better("the same, drawn in place", "us", times["in place"], times["pickle"], "the same", ">= 25x"),
     ]
 
 

@@ -167,14 +167,28 @@ class SimulationEnv:
         check_cameras(self._spec, cameras)
         rows = np.arange(self.num_envs) if lanes is None else check_lanes(self.num_envs, lanes)
         self._require_reset(rows)
+        self._require_kinds(cameras)
         images: Batch = {}
         for name, camera in cameras.items():
-            if camera.kind != self._spec.cameras[name].kind:
-                kind = self._spec.cameras[name].kind
-                raise InputError(f"Camera '{name}' of '{self._spec.id}' gives '{kind}'; '{camera.kind}' was asked.")
             own = [self._lanes[lane].render(name, camera) for lane in rows.tolist()]
             images[name] = np.stack(own) if own else np.zeros((0, camera.height, camera.width, 3), np.uint8)
         return images
+
+    def render_into(self, cameras: Mapping[str, Camera], lanes: Array, out: Mapping[str, NDArray[Any]]) -> None:
+        """`render` that writes the lanes' rows of arrays of all lanes, such as those that a host shares."""
+        rows = check_lanes(self.num_envs, lanes)
+        self._require_reset(rows)
+        self._require_kinds(cameras)
+        for name, camera in cameras.items():
+            place = out[name]
+            for lane in rows:
+                image = self._lanes[int(lane)].render(name, camera)
+                if image.shape != place.shape[1:] or image.dtype != place.dtype:
+                    raise BrokenPromiseError(
+                        f"'{self._spec.id}': expected {place.dtype} {place.shape[1:]} of camera '{name}', "
+                        f"{image.dtype} {image.shape} came."
+                    )
+                place[lane] = image
 
     def get_state(self, lanes: Array) -> State:
         rows = check_lanes(self.num_envs, lanes)
@@ -308,6 +322,13 @@ class SimulationEnv:
             raise InputError(
                 f"'{self._spec.id}' has capabilities.restore='none': its state cannot be taken or set back."
             )
+
+    def _require_kinds(self, cameras: Mapping[str, Camera]) -> None:
+        check_cameras(self._spec, cameras)
+        for name, camera in cameras.items():
+            kind = self._spec.cameras[name].kind
+            if camera.kind != kind:
+                raise InputError(f"Camera '{name}' of '{self._spec.id}' gives '{kind}'; '{camera.kind}' was asked.")
 
     def _require_reset(self, lanes: NDArray[np.int64]) -> None:
         if not self._begun[lanes].all():

@@ -1,6 +1,7 @@
 """The contract across the boundary of the process, and the same bytes on both sides of it."""
 
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -79,3 +80,13 @@ def test_episodes_of_a_policy_are_the_local_ones(hosted):
 
 def test_an_environment_that_tells_no_more_than_its_module_is_found_by_its_own_python(hosted):
     assert hosted(python=sys.executable).spec == toy.SPEC
+
+
+def test_closing_a_rollout_early_leaves_no_thread(hosted):
+    envs = [hosted(1), hosted(1)]
+    threads = threading.active_count()
+    running = rollout(envs, make_policy("random", toy.SPEC), iter(range(10**9)))
+    next(running)
+    assert threading.active_count() > threads
+    running.close()
+    assert threading.active_count() == threads

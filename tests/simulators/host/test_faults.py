@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 
 import numpy as np
@@ -200,6 +201,19 @@ def test_lanes_that_had_ended_keep_their_end_and_stay_put(hosted):
     images = env.render(env.spec.cameras)["front"]
     assert images[1].any()
     assert not images[0].any()
+
+
+def test_ctrl_c_during_a_step_ends_the_episode_and_no_answer_is_taken_for_another(hosted, tmp_path):
+    env = hosted(1, fault="nap", phase="step", once=str(tmp_path / "done"))
+    env.reset([0], [1])
+    act(env), act(env)
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        act(env)
+    assert act(env).end.tolist() == [End.FAULT]
+    assert "interrupted" in env.explain(0)
+    env.reset([0], [1])
+    assert [act(env).end[0] for _ in range(20)] == [End.RUNNING] * 19 + [End.TIME_LIMIT]
 
 
 class Killer:

@@ -47,6 +47,7 @@ FAULTS = {
     "loop in C": lambda: ctypes.PyDLL(None).sleep(1000),  # holds the interpreter's lock
     "input": lambda: input("Overwrite? "),
     "raise": lambda: 1 / 0,
+    "nap": lambda: time.sleep(1.0),
     "pipe": lambda: os.closerange(3, 200),
     "child": lambda: os.kill(os.getpid(), signal.SIGKILL) if os.fork() else time.sleep(1000),
 }

@@ -31,7 +31,7 @@ from lerobot_sim.spec import Camera, EnvSpec
 
 from .channel import LateError, LostError
 from .outcomes import Outcomes
-from .process import Program, RaisedError, WorkerStartError
+from .process import AbandonedError, Program, RaisedError, WorkerStartError
 from .session import Limits, Session
 from .worker import image_field
 
@@ -146,6 +146,7 @@ class HostedEnv:
         rows = check_lanes(self._num_envs, lanes)
         arrays = {"lanes": rows, "seeds": check_seeds(len(rows), seeds)}
         arrays |= check_params(self.spec, len(rows), params)
+        self._settle()
         session = self._session
         if session is not None and session.outcomes is not None and not session.process.is_alive:
             self._lose(LostError("The process has ended."), "rest")
@@ -159,6 +160,7 @@ class HostedEnv:
         if not (_same_kind(action, outcomes.action) and _same_kind(active, outcomes.active)):  # a quick look first
             check_feature("action", self.spec.action, action, self._num_envs)
             check_active(self._num_envs, active)
+        self._settle()
         if not (self._all_here or self._here.any()):
             return outcomes.standing_step()
         outcomes.action[...] = to_numpy(action)
@@ -175,6 +177,7 @@ class HostedEnv:
     def set_params(self, lanes: Array, values: Mapping[str, Array]) -> None:
         rows = check_lanes(self._num_envs, lanes)
         checked = check_params(self.spec, len(rows), values, when="step")
+        self._settle()
         kept = self._here[rows]
         if not kept.any():
             return
@@ -189,6 +192,7 @@ class HostedEnv:
         self._take_instructions(answer["instructions"], rows[kept])
 
     def render(self, cameras: Mapping[str, Camera], lanes: Array | None = None) -> Batch:
+        self._settle()
         everyone = lanes is None or (self._num_envs == len(lanes) and _same_lanes(lanes, self._everyone))
         if everyone and self._all_here and cameras:
             ready = self._present().ready_images(cameras, None)
@@ -214,6 +218,7 @@ class HostedEnv:
 
     def get_state(self, lanes: Array) -> State:
         rows = check_lanes(self._num_envs, lanes)
+        self._settle()
         self._require_begun(rows)
         if self._here[rows].all():
             try:
@@ -231,11 +236,13 @@ class HostedEnv:
 
     def set_state(self, lanes: Array, state: State) -> None:
         rows = check_lanes(self._num_envs, lanes)
+        self._settle()
         arrays = {"lanes": rows, **{f"s.{name}": to_numpy(value) for name, value in state.items()}}
         self._move("set_state", arrays, rows)
 
     def explain(self, lane: int) -> str:
         row = int(check_lanes(self._num_envs, [lane])[0])
+        self._settle()
         if self._here[row]:
             try:
                 return str(self._present().call("explain", lane=row)[0]["words"])
@@ -269,6 +276,12 @@ class HostedEnv:
         """The worker that some lanes live in."""
         assert self._session is not None
         return self._session
+
+    def _settle(self) -> None:
+        """Gives up a worker whose last call was interrupted here, as by Ctrl-C in a notebook."""
+        session = self._session
+        if session is not None and session.process.is_answering and session.outcomes is not None:
+            self._lose(AbandonedError("a call was interrupted before its answer had come"), "rest")
 
     def _mask(self) -> NDArray[np.bool_] | None:
         return None if self._all_here else self._here

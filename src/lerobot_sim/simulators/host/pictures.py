@@ -35,9 +35,10 @@ class Pictures:
     def __init__(self, block: Block, cameras: Mapping[str, Camera], num_envs: int) -> None:
         self.cameras = dict(cameras)
         self.num_envs = num_envs
-        self.fresh: NDArray[np.bool_] = np.zeros(num_envs, np.bool_)
-        """Lanes whose images in the present slot show how they stand."""
         self.slot = 0
+        """Where the present pictures lie."""
+        self._all_fresh = False
+        self._fresh: NDArray[np.bool_] = np.zeros(num_envs, np.bool_)  # where not all: lanes shown as they stand
         self.wanted = False
         """Whether the last images that were ready were asked for."""
         fields = {name: image_field(camera, num_envs) for name, camera in cameras.items()}
@@ -53,15 +54,44 @@ class Pictures:
 
     def is_lent(self, slot: int) -> bool:
         """Whether somebody holds arrays over the slot."""
-        return any(reference() is not None for reference in self._lent[slot])
+        for reference in self._lent[slot]:  # noqa: SIM110  a generator costs three times as much
+            if reference() is not None:
+                return True
+        return False
 
     def next_slot(self) -> int:
         """A slot that nobody holds."""
-        return next(slot for slot in range(SLOTS) if not self.is_lent(slot))
+        slot = 0
+        while self.is_lent(slot):
+            slot += 1
+        return slot
 
-    def all_fresh(self) -> bool:
-        """Whether the present slot shows how all lanes stand."""
-        return b"\0" not in self.fresh.tobytes()
+    def drawn(self, slot: int, rows: NDArray[np.int64] | None = None) -> None:
+        """Pictures of `rows`, all lanes by default, have come to lie in a slot; in the present one they join others."""
+        if rows is None:
+            self._all_fresh = True
+        else:
+            if slot != self.slot:
+                self.spoil()
+            self._fresh[rows] = True
+        self.slot = slot
+
+    def spoil(self, rows: NDArray[np.int64] | None = None) -> None:
+        """The pictures of `rows`, all lanes by default, no longer show how they stand."""
+        if rows is None:
+            self._fresh[:] = False
+        else:
+            self._fresh[:] |= self._all_fresh
+            self._fresh[rows] = False
+        self._all_fresh = False
+
+    def any_fresh(self) -> bool:
+        """Whether some lane is shown as it stands."""
+        return self._all_fresh or bool(self._fresh.any())
+
+    def are_fresh(self, rows: NDArray[np.int64] | None) -> bool:
+        """Whether `rows`, all lanes where None, are shown as they stand."""
+        return self._all_fresh or bool(self._fresh.all() if rows is None else self._fresh[rows].all())
 
     def lend(self, rows: NDArray[np.int64] | None) -> Batch:
         """Images of `rows` in the present slot, of all lanes where it is None."""
@@ -70,8 +100,9 @@ class Pictures:
         together = rows is None or last - first + 1 == len(rows)
         free = any(not self.is_lent(slot) for slot in range(SLOTS) if slot != self.slot)
         flat = np.frombuffer(self._memory, np.uint8, self._part.length, self.slot * self._part.length)
-        owner = flat.base  # what every view of it keeps alive
-        if together and free and owner is not None:
+        if together and free:
+            owner = flat.base  # what every view of it keeps alive
+            assert owner is not None
             held = [reference for reference in self._lent[self.slot] if reference() is not None]
             self._lent[self.slot] = [*held, weakref.ref(owner)]
         images: Batch = {}

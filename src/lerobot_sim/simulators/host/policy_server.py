@@ -11,6 +11,7 @@ It is not encrypted by itself: beyond one machine give `ssl`, or go through an S
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hmac
 import logging
@@ -140,14 +141,15 @@ class PolicyServer:
         """Serves one client until it goes."""
         client = _Client()
         self._asked.put(_Asked(client, {"call": "came"}, {}))
-        cameras = {name: dataclasses.asdict(camera) for name, camera in self._policy.cameras.items()}
-        connection.send(encode({"cameras": cameras, "batch_invariant": self._policy.batch_invariant}))
         try:
-            self._answer_all(connection, client)
+            with contextlib.suppress(library("websockets.exceptions").ConnectionClosed):
+                self._answer_all(connection, client)
         finally:
             self._asked.put(_Asked(client, {"call": "gone"}, {}))
 
     def _answer_all(self, connection: Any, client: _Client) -> None:
+        cameras = {name: dataclasses.asdict(camera) for name, camera in self._policy.cameras.items()}
+        connection.send(encode({"cameras": cameras, "batch_invariant": self._policy.batch_invariant}))
         for message in connection:
             try:
                 header, arrays = decode(message)

@@ -40,6 +40,10 @@ class RaisedError(SimError):
     """Something in the worker raised, and it was no error of ours."""
 
 
+class AbandonedError(SimError):
+    """A call was interrupted here, so its answer is still to come and nothing else can be asked."""
+
+
 class WorkerStartError(SimError):
     """A worker does not start; the message holds the end of what it printed."""
 
@@ -82,6 +86,8 @@ class Process:
             )
         self.block = Block.create()
         self._what = program.what
+        self.is_answering = False
+        """Whether an answer is still to come."""
         self.started_at = time.monotonic()
         self._log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  lives as long as the process
         fcntl.fcntl(self._log.fileno(), fcntl.F_SETFL, os.O_APPEND)
@@ -140,6 +146,7 @@ class Process:
             RaisedError: Something in it raised.
             SimError: It refused, with an error of ours.
         """
+        self.is_answering = True
         self.wire.send(CALL, pack(header, arrays), limit_s)
         return self.receive(limit_s)
 
@@ -150,6 +157,7 @@ class Process:
     def message(self, kind: bytes, limit_s: float) -> tuple[dict[str, Any], dict[str, Any]]:
         """The message whose first byte has come; see `call`."""
         header, arrays = unpack(self.wire.rest(limit_s))
+        self.is_answering = False
         if kind == ANSWER:
             return header, arrays
         if kind == REFUSED:
@@ -158,7 +166,9 @@ class Process:
 
     def end(self, polite_s: float = 0.0) -> None:
         """Ends it and all that it started, within 2 s beyond `polite_s`, in which it may end by itself."""
-        if polite_s and os.getpid() == self._owner:  # a fork holds copies of what is not its own
+        if (
+            polite_s and not self.is_answering and os.getpid() == self._owner
+        ):  # a fork holds copies of what is not its own
             with contextlib.suppress(SimError, subprocess.TimeoutExpired):
                 self.call({"call": "close"}, limit_s=polite_s)
                 self._popen.wait(polite_s)
@@ -172,6 +182,8 @@ class Process:
         """What became of it, in words, with the end of its log; to be asked before `end`."""
         if isinstance(error, RaisedError):
             what = f"raised at {doing}: {error}"
+        elif isinstance(error, AbandonedError):
+            what = f"was ended: {error}"
         elif isinstance(error, LateError):
             what = self._why_late(error, doing)
         else:

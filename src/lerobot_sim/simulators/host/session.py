@@ -17,6 +17,7 @@ from lerobot_sim.spec import Camera, EnvSpec
 from .outcomes import Outcomes
 from .pictures import Pictures
 from .process import Process, Program, WorkerStartError
+from .worker import DONE, DONE_IN_PART
 
 RINGS = 8
 """Sets of cameras whose pictures get room in shared memory; those of further sets are sent."""
@@ -24,7 +25,6 @@ RINGS = 8
 LOOK_AT_LOG = 256
 """Steps between two looks at how long the log has grown."""
 
-_RUNNING = int(End.RUNNING)
 _STEP = [bytes([128 + number]) for number in range(128)]
 
 
@@ -92,20 +92,23 @@ class Session:
         assert outcomes is not None
         into, slot = 1 - outcomes.front, -1
         if pictures is not None:
-            pictures.fresh[:] = False
             if pictures.wanted and self._ahead:
                 slot = pictures.next_slot()
                 pictures.wanted = False
-        wire = self.process.wire
-        wire.signal(_STEP[into | (slot + 1) << 1])
-        byte = wire.answer(self._limits.step_s * self._num_envs)
-        if byte not in b".,":
-            self.process.message(byte, self._limits.step_s)
+            pictures.spoil()
+        process = self.process
+        process.is_answering = True
+        process.wire.signal(_STEP[into | (slot + 1) << 1])
+        byte = process.wire.answer(self._limits.step_s * self._num_envs)
+        if byte not in b".:,":
+            process.message(byte, self._limits.step_s)
+        process.is_answering = False
         outcomes.front = into
-        if pictures is not None and slot >= 0 and byte == b".":
-            pictures.slot = slot
-            np.equal(outcomes.present("end"), _RUNNING, pictures.fresh)
-            pictures.fresh &= outcomes.active
+        if pictures is not None and slot >= 0:
+            if byte == DONE:
+                pictures.drawn(slot)
+            elif byte == DONE_IN_PART:
+                pictures.drawn(slot, np.flatnonzero(outcomes.active & (outcomes.present("end") == End.RUNNING)))
         self._steps += 1
         if self._steps % LOOK_AT_LOG == 0:
             self.process.trim_log()
@@ -115,7 +118,7 @@ class Session:
         outcomes, pictures = self.outcomes, self._pictures
         assert outcomes is not None
         slot = -1
-        if name == "reset" and pictures is not None and self._ahead and (pictures.wanted or pictures.fresh.any()):
+        if name == "reset" and pictures is not None and self._ahead and (pictures.wanted or pictures.any_fresh()):
             slot = pictures.next_slot() if pictures.is_lent(pictures.slot) else pictures.slot
         self.spoil(rows)
         answer, metrics = self.call(name, arrays, lanes=len(rows), into=1 - outcomes.front, slot=slot)
@@ -125,22 +128,21 @@ class Session:
             self.call("lay_out_metrics", **layout)
         outcomes.write_metrics(metrics)
         if answer["drawn"]:
-            self._drawn(rows, slot)
+            assert pictures is not None
+            pictures.drawn(slot, rows)
         return answer["instructions"]
 
     def spoil(self, rows: NDArray[np.int64]) -> None:
         """The pictures of `rows` no longer show how they stand."""
         if self._pictures is not None:
-            self._pictures.fresh[rows] = False
+            self._pictures.spoil(rows)
 
     def ready_images(self, cameras: Mapping[str, Camera], rows: NDArray[np.int64] | None) -> Batch | None:
         """Images of `rows` (all lanes by default) where they are ready."""
         pictures = self._pictures
         if pictures is None or pictures.cameras != cameras:
             return None
-        if not (pictures.all_fresh() or (rows is not None and len(rows) and pictures.fresh[rows].all())):
-            return None
-        return pictures.lend(rows)
+        return pictures.lend(rows) if pictures.are_fresh(rows) else None
 
     def render(self, cameras: Mapping[str, Camera], rows: NDArray[np.int64]) -> Batch:
         """Images of `rows`, one at least: those that are ready, or drawn now."""
@@ -158,17 +160,9 @@ class Session:
             self._pictures = self._rings[key] = pictures
         slot = pictures.next_slot()
         self.call("render", {"lanes": rows}, lanes=len(rows), slot=slot)
-        pictures.fresh[:] = False
-        self._drawn(rows, slot)
+        pictures.spoil()
+        pictures.drawn(slot, rows)
         return pictures.lend(rows)
-
-    def _drawn(self, rows: NDArray[np.int64], slot: int) -> None:
-        """The worker has drawn `rows` into a slot."""
-        assert self._pictures is not None
-        if slot != self._pictures.slot:
-            self._pictures.slot = slot
-            self._pictures.fresh[:] = False
-        self._pictures.fresh[rows] = True
 
 
 def _check_same(known: EnvSpec, seen: Mapping[str, Any]) -> None:

@@ -24,13 +24,10 @@ from lerobot_sim.spec import Camera, EnvSpec
 
 from .channel import Block, LostError, Part, Wire, pack, unpack
 
-DONE, DONE_WITHOUT_PICTURES = b".", b","
-"""A step's answers; "without" where pictures were wanted and could not be drawn."""
+DONE, DONE_IN_PART, DONE_WITHOUT_PICTURES = b".", b":", b","
+"""A step's answers: with all that was wanted; with pictures of the lanes that ran and run on; with no pictures."""
 
 ANSWER, REFUSED, RAISED, CALL = b"A", b"E", b"X", b"C"
-
-
-_RUNNING = int(End.RUNNING)
 
 
 def outcome_fields(spec: EnvSpec, num_envs: int) -> dict[str, tuple[str, tuple[int, ...]]]:
@@ -61,6 +58,9 @@ class Service:
         self._slots: list[dict[str, NDArray[Any]]] = []
         self._cameras: dict[str, Camera] = {}
         self._everyone = np.arange(env.num_envs)
+        self._all_run = np.full(env.num_envs, End.RUNNING, np.int64).tobytes()
+        self._all_active = np.ones(env.num_envs, np.bool_).tobytes()
+        self._render_into = getattr(env, "render_into", None)
         self._calls: dict[str, Callable[[dict[str, Any], dict[str, NDArray[Any]]], bytes]] = {
             name: getattr(self, f"_{name}")
             for name in (
@@ -118,9 +118,10 @@ class Service:
             metrics[name][...] = value
         if slot < 0:
             return DONE
-        running = active & (outcome["end"] == _RUNNING)
-        rows = self._everyone if running.all() else np.flatnonzero(running)
-        return DONE if self._draw_ahead(slot, rows) else DONE_WITHOUT_PICTURES
+        if outcome["end"].tobytes() == self._all_run and active.tobytes() == self._all_active:
+            return DONE if self._draw_ahead(slot, self._everyone) else DONE_WITHOUT_PICTURES
+        rows = np.flatnonzero(active & (outcome["end"] == End.RUNNING))
+        return DONE_IN_PART if self._draw_ahead(slot, rows) else DONE_WITHOUT_PICTURES
 
     def _draw_ahead(self, slot: int, rows: NDArray[np.int64]) -> bool:
         """Pictures that nobody has asked for yet; what goes wrong is said when they are asked for."""
@@ -131,6 +132,9 @@ class Service:
         return True
 
     def _draw(self, slot: int, rows: NDArray[np.int64]) -> None:
+        if self._render_into is not None:
+            self._render_into(self._cameras, rows, self._slots[slot])
+            return
         images = self._env.render(self._cameras, rows)
         whole = len(rows) == self._env.num_envs
         for name, place in self._slots[slot].items():
