@@ -84,7 +84,7 @@ def ours(env_id: str, episodes: int) -> Callable[[], object]:
     return whole
 
 
-def lerobots() -> dict[str, Callable[[int], object]]:
+def lerobots() -> dict[str, Callable[[int], object]]:  # noqa: C901 - four loops and what they share
     """LeRobot's rollout and a bare loop over the same, by name; each takes a number of batches.
 
     "made" is what `lerobot-eval` makes of environments: gymnasium's SyncVectorEnv over one lane each; "ours" our vector

@@ -96,6 +96,8 @@ class EpisodeFold:
         groups = {"observation": frames.observation, "": single, "metrics": frames.metrics, "columns": frames.columns}
         for group, batch in groups.items():
             self._write(columns, group, batch, rows, at, needed)
+        if not frames.end.any():
+            return []
         ended = frames.active & (frames.end != End.RUNNING) & ~frames.retry
         return [self._episode(frames, int(lane)) for lane in np.flatnonzero(ended)]
 
@@ -119,7 +121,7 @@ class EpisodeFold:
             elif column.shape[1] < needed:
                 column = np.concatenate([column, np.empty_like(column)], axis=1)
                 columns[group, name] = column
-            column[rows, at] = host[rows]
+            column[rows, at] = host if len(rows) == len(host) else host[rows]
 
     def _episode(self, frames: Frames, lane: int) -> Episode:
         start = frames.starts[lane]

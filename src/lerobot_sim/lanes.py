@@ -147,6 +147,8 @@ class Slot:
 
     def take(self, queue: SeedQueue, params: ParamSource | None) -> bool:
         """Takes the next episodes for the lanes that have none; whether there are any, which `begin` then resets."""
+        if self.active.all():
+            return False
         taken: list[tuple[int, tuple[int, int, int]]] = []
         for lane in np.flatnonzero(~self.active):
             item = queue.take()
@@ -196,11 +198,12 @@ class Slot:
         assert self.decision is not None
         decision, active = self.decision, self.active.copy()
         end = to_numpy(step.end).astype(np.int64)
-        asked = np.zeros_like(active)
-        for name in _ENDING_EVENTS:
-            if name in decision.events:
-                asked |= to_numpy(decision.events[name])
-        end[active & asked & (end == End.RUNNING)] = End.OPERATOR
+        if decision.events:
+            asked = np.zeros_like(active)
+            for name in _ENDING_EVENTS:
+                if name in decision.events:
+                    asked |= to_numpy(decision.events[name])
+            end[active & asked & (end == End.RUNNING)] = End.OPERATOR
         self._ended = active & (end != End.RUNNING)
         retry = np.zeros_like(active)
         for lane in np.flatnonzero(self._ended):

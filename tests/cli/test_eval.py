@@ -2,15 +2,19 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from lerobot_sim.evaluation.plan import make_plan
+from lerobot_sim.evaluation.protocol import read
 from lerobot_sim.evaluation.results import load
 from lerobot_sim.policies.mlp import MLPPolicy
 from lerobot_sim.policies.network import Weights
@@ -202,3 +206,18 @@ def test_a_folder_of_other_settings_is_refused(command, tmp_path):
     assert "policy: expert there, random now" in said.err
     assert "--overwrite" in said.err
     assert command(*base, "random", "--overwrite").code == 0
+
+
+def test_a_simulator_that_is_not_set_up_is_said_before_anything_runs(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("LEROBOT_SIM_HOME", str(tmp_path / "home"))
+    said = command("eval", "--protocol", "metaworld-ml10", "--policy", "random", "--output-dir", tmp_path / "e")
+    assert said.code == 1
+    assert "lerobot-sim setup metaworld" in said.err
+    assert not (tmp_path / "e").exists()
+
+
+def test_the_page_shows_a_protocol_that_can_be_read():
+    page = (Path(__file__).parents[2] / "docs/evaluation.md").read_text()
+    (toml,) = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    plan = make_plan(read(toml, "docs/evaluation.md"))
+    assert [task.record.task for task in plan.tasks][:2] == ["mujoco/lift", "metaworld/reach-v3"]

@@ -149,7 +149,7 @@ def evaluate_policy(options: EvalOptions, console: Any, command: Sequence[str] =
                 shard=_shard(options.shard),
                 overwrite=options.overwrite,
                 videos=videos if options.videos else None,
-                command=command,
+                command=command or _command(options, argument=acting.argument, out=out),
                 execution={"workers": options.workers, "device": "cpu"},
                 producer=producer(acting.argument, options.workers, out, console.say) if options.workers > 1 else None,
             ),
@@ -159,6 +159,15 @@ def evaluate_policy(options: EvalOptions, console: Any, command: Sequence[str] =
     tell(done, result, console)
     console.profile(profile, options.profile)
     return result
+
+
+def _command(options: EvalOptions, *, argument: str, out: Path) -> list[str]:
+    """The command line of an evaluation that another command began."""
+    words = ["lerobot-sim", "eval", options.task, "--policy", argument, "--output-dir", str(out)]
+    given = {"seed": options.seed, "episodes": options.episodes, "videos": options.videos}
+    who = {} if options.robot == "<usual>" else {"robot": options.robot}
+    who |= {"robot.model-path": options.model_path} if options.model_path else {}
+    return words + [part for name, value in {**given, **who}.items() if value for part in (f"--{name}", str(value))]
 
 
 def _check(options: EvalOptions) -> None:

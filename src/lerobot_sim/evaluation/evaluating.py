@@ -183,6 +183,8 @@ class _Known:
 
 def _prepared(plan: Plan, worlds: Worlds, instructed: bool, say: Callable[[str], None]) -> Plan:
     """Asks of the environments what must be known before the first episode: one task of each family, where it costs."""
+    for family in {task.spec.id.partition("/")[0] for task in plan.tasks} & set(registry.FAMILIES):
+        _set_up(family)
     if any(arm.startswith(LANGUAGE) for arm in plan.arms):
         if instructed:
             plan = replace(plan, language=language_of(plan, worlds))
@@ -201,6 +203,16 @@ def _prepared(plan: Plan, worlds: Worlds, instructed: bool, say: Callable[[str],
         if words:
             say(words + ".")
     return plan
+
+
+def _set_up(family: str) -> None:
+    """Refuses a simulator that was never set up."""
+    from lerobot_sim.simulators.families import catalogue, is_here
+    from lerobot_sim.simulators.host.install import python_of
+
+    package = catalogue(registry.FAMILIES[family])
+    if not is_here(package.FAMILY):
+        python_of(package.FAMILY)
 
 
 def any_probe(plan: Plan) -> bool:

@@ -81,7 +81,8 @@ def action_jerk(episode: Episode, spec: EnvSpec) -> float | None:
     if len(actions) < 3 or not np.isfinite(actions).all():
         return None
     second = (actions[2:] - 2 * actions[1:-1] + actions[:-2]) * spec.fps**2
-    return float(np.sqrt(np.mean(np.sum(second * second, axis=1))))
+    squares: NDArray[np.float64] = np.sum(second * second, axis=1)
+    return math.sqrt(float(squares.mean()))
 
 
 def action_saturation(episode: Episode, spec: EnvSpec) -> float | None:
