@@ -8,7 +8,7 @@ target is a funnel: the farther away horizontally, the higher. The hand keeps it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,10 +60,27 @@ GRASPS: Mapping[str, Grasp] = {
 }
 """Kind of thing -> its grasp."""
 
+PLACES: Mapping[str, tuple[tuple[float, float], ...]] = {
+    "libero_spatial-4": ((0.0, 0.022), (0.0, 0.035), (0.0, 0.048)),
+}
+"""Task -> places of its own: there is little room for a finger between the bowl and the drawer's front, so the other one
+pulls the bowl towards the hand."""
+
 HAND = (0.032, 0.105)
 """Half of the hand's extent along x and y, in m."""
-AROUND = 0.035
-"""Taken for the radius of things around the grasp, in m."""
+PALM = 0.045
+"""Height of the hand's palm over the fingertips, in m: what is lower does not hinder it."""
+AROUND: Mapping[str, tuple[float, float]] = {
+    "akita_black_bowl": (0.054, 0.052),
+    "cookies": (0.041, 0.009),
+    "flat_stove": (0.1, 0.05),
+    "glazed_rim_porcelain_ramekin": (0.045, 0.043),
+    "wooden_cabinet": (0.15, 0.223),
+}
+"""Kind of thing -> its radius and its top over its body's origin, in m."""
+_SMALL = (0.035, 0.07)
+CABINET = 0.2
+"""Horizontal distance from a cabinet's middle within which things are carried higher, and how much, in m."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +100,7 @@ class Put:
 
 PUTS: Mapping[str, Put] = {
     "basket": Put(clearance=0.19, release=0.15, near=0.03),
-    "plate": Put(clearance=0.12, release=0.012, near=0.01),
+    "plate": Put(clearance=0.12, release=0.022, near=0.018),
 }
 """Kind of target -> how a thing is put there."""
 
@@ -92,12 +109,15 @@ def _decide(task: Task) -> Callable[[dict[str, Floats]], Floats]:
     """named numbers (n,) of the observation -> action (n, 7)."""
     thing, target = task.goal[0][1], task.goal[0][2].removesuffix("_contain_region")
     grasp, put = GRASPS[thing.rpartition("_")[0]], PUTS[target.rpartition("_")[0]]
-    others = [name for name in task.objects if name not in (thing, target)]
+    others = [name for name in (*task.objects, *task.fixtures) if name not in (thing, target)]
+    if task.id in PLACES:
+        grasp, others = replace(grasp, places=PLACES[task.id]), []
+    cabinets = [name for name in task.fixtures if "cabinet" in name]
 
     def decide(named: dict[str, Floats]) -> Floats:
         hand, body, goal = (_place(named, name) for name in ("hand", thing, target))
         opening = named["finger_1"] - named["finger_2"]
-        to_grasp = _to_grasp(grasp, hand, body, [_place(named, name) for name in others])
+        to_grasp = _to_grasp(grasp, hand, body, {name: _place(named, name) for name in others})
         near = (_length(to_grasp[:, :2]) < 0.012) & (np.abs(to_grasp[:, 2]) < 0.012)
         slack = opening > grasp.width + 0.004
         held = (_length(to_grasp) < 0.04) & ~slack & (opening > 0.25 * grasp.width)
@@ -105,12 +125,19 @@ def _decide(task: Task) -> Callable[[dict[str, Floats]], Floats]:
         bottom = -to_goal[:, 2] + grasp.below
         done = (_length(to_goal[:, :2]) < put.near) & (bottom < put.release)
 
-        share = _share(_length(to_goal[:, :2]))
+        distance = _length(to_goal[:, :2])
+        clearance = np.full_like(distance, put.clearance)
+        for name in cabinets:
+            clearance += CABINET * (_length((body - _place(named, name))[:, :2]) < CABINET)
+        share = _share(distance)
         carry = to_goal.copy()
-        carry[:, 2] = put.release - 0.02 + (put.clearance + 0.02 - put.release) * share - bottom
-        carry[(carry[:, 2] > 0.03) & (share > 0.5), :2] = 0.0  # up first, then across
+        carry[:, 2] = put.release - 0.02 + (clearance + 0.02 - put.release) * share - bottom
+        far = share >= 1.0
+        carry[far, 2] = np.maximum(carry[far, 2], 0.0)  # nothing sinks on its way
+        carry[far & (carry[:, 2] > 0.03), :2] = 0.0  # up first, then across
+        distance = _length(to_grasp[:, :2])
         reach = to_grasp.copy()
-        reach[:, 2] += 0.09 * _share(_length(to_grasp[:, :2]))
+        reach[:, 2] += 0.09 * _share(distance) + (0.1 * _share(distance - 0.06) if cabinets else 0.0)
         move = np.where(held[:, None], carry, reach)
         move = np.where((done & slack)[:, None], np.array([0.0, 0.0, 0.1]), move)
         shut = np.where(~done & (held | near), 1.0, -1.0)
@@ -119,7 +146,7 @@ def _decide(task: Task) -> Callable[[dict[str, Floats]], Floats]:
     return decide
 
 
-def _to_grasp(grasp: Grasp, hand: Floats, body: Floats, others: list[Floats]) -> Floats:
+def _to_grasp(grasp: Grasp, hand: Floats, body: Floats, others: Mapping[str, Floats]) -> Floats:
     """(n, 3) from the hand to the place where the thing is taken: where the hand is already, else the clearest."""
     ways = [body + np.array([x, y, grasp.height]) - hand for x, y in grasp.places]
     distances = np.stack([_length(way) for way in ways])
@@ -129,13 +156,15 @@ def _to_grasp(grasp: Grasp, hand: Floats, body: Floats, others: list[Floats]) ->
     return np.stack(ways)[chosen, np.arange(len(hand))]
 
 
-def _free(place: Floats, others: list[Floats]) -> Floats:
-    """Horizontal distance (n,) between the hand at a place and the nearest other thing, negative where they meet."""
-    gaps = [
-        np.maximum(np.abs(other[:, 0] - place[:, 0]) - HAND[0], np.abs(other[:, 1] - place[:, 1]) - HAND[1]) - AROUND
-        for other in others
-    ]
-    return np.min(gaps, axis=0)
+def _free(place: Floats, others: Mapping[str, Floats]) -> Floats:
+    """Horizontal distance (n,) between the hand at a place and what could hinder it, negative where they meet."""
+    free = np.full(len(place), np.inf)
+    for name, other in others.items():
+        radius, top = AROUND.get(name.rpartition("_")[0], _SMALL)
+        apart = np.abs(other - place)
+        gap = np.maximum(apart[:, 0] - HAND[0], apart[:, 1] - HAND[1]) - radius
+        free = np.minimum(free, np.where(other[:, 2] + top > place[:, 2] + PALM, gap, np.inf))
+    return free
 
 
 def _place(named: dict[str, Floats], name: str) -> Floats:

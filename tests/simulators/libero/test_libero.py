@@ -16,7 +16,12 @@ MODULE = "lerobot_sim.simulators.libero"
 EXPERT = "lerobot_sim.experts.libero"
 THERE = Path(__file__).with_name("there.py")
 SMALL = {"front": Camera(height=48, width=64), "wrist": Camera(height=32, width=32)}
-LONG = ("no_reset_starts_in_success", "time_limit_is_exact", "success_is_of_the_state_reached", "success_is_not_latched")
+LONG = (
+    "no_reset_starts_in_success",
+    "time_limit_is_exact",
+    "success_is_of_the_state_reached",
+    "success_is_not_latched",
+)
 pytestmark = needs("libero", MODULE)
 
 

@@ -64,7 +64,11 @@ def fault():
     fresh = libero.make("libero_goal-0", 1)
     same = all(np.array_equal(value[0], again[key][0]) for key, value in fresh.reset([0], [3]).items())
     fresh.close()
-    print(json.dumps({"ends": ends, "fault": int(End.FAULT), "other": seen[True] == seen[False], "words": words, "same": same}))
+    print(
+        json.dumps(
+            {"ends": ends, "fault": int(End.FAULT), "other": seen[True] == seen[False], "words": words, "same": same}
+        )
+    )
 
 
 {"offline": offline, "fault": fault}[sys.argv[1]](*sys.argv[2:])
