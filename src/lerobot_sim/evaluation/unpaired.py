@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .intervals import wilson
 from .statistics import check_counts
 
-_ROWS_AT_ONCE = 512
+_AT_ONCE = 256
 
 
 def barnard(first_successes: int, first_trials: int, second_successes: int, second_trials: int) -> float:
@@ -37,8 +37,11 @@ def barnard(first_successes: int, first_trials: int, second_successes: int, seco
     if seen == 0:
         return 1.0
 
+    below, above = _edges(seen, first_trials, second_trials)
+
     def tail(angles: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _tail(seen, first_trials, second_trials, np.sin(angles) ** 2)
+        parts = [np.sin(angles[i : i + _AT_ONCE]) ** 2 for i in range(0, len(angles), _AT_ONCE)]
+        return np.concatenate([_tail(below, above, first_trials, second_trials, rates) for rates in parts])
 
     angles = _between(0.0, math.pi / 2, max(65, math.ceil(16 * math.sqrt(first_trials + second_trials))))
     values = tail(angles)
@@ -81,16 +84,28 @@ def _between(low: float, high: float, count: int) -> NDArray[np.float64]:
     return low + (high - low) * np.arange(count, dtype=np.float64) / (count - 1)
 
 
-def _tail(seen: float, n: int, m: int, rates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probability of scores as far out as `seen`, at each common rate."""
-    first, second = _binomial(n, rates), _binomial(m, rates)
-    total = np.zeros(len(rates))
+def _edges(seen: float, n: int, m: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of each count x: how many y from 0 on, and how many from m down, have a score as far out as `seen`."""
+    below, above = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
     y = np.arange(m + 1)
-    for start in range(0, n + 1, _ROWS_AT_ONCE):
-        x = np.arange(start, min(start + _ROWS_AT_ONCE, n + 1))
-        region = np.abs(_score(x[:, None], n, y, m)) >= seen * (1 - 1e-12)  # ties are in it, whatever the rounding
-        total += (first[x] * (region.astype(np.float64) @ second)).sum(axis=0)
-    return total
+    for start in range(0, n + 1, _AT_ONCE):
+        x = np.arange(start, min(start + _AT_ONCE, n + 1))
+        near = np.abs(_score(x[:, None], n, y, m)) < seen * (1 - 1e-12)  # ties are far out, whatever the rounding
+        some = near.any(axis=1)
+        below[x] = np.where(some, near.argmax(axis=1), m + 1)
+        above[x] = np.where(some, near[:, ::-1].argmax(axis=1), 0)
+        assert (near.sum(axis=1) == m + 1 - below[x] - above[x]).all()  # the score falls with y (Barnard's convexity)
+    return below, above
+
+
+def _tail(
+    below: NDArray[np.int64], above: NDArray[np.int64], n: int, m: int, rates: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Probability of the tail at each common rate."""
+    first, second = _binomial(n, rates), _binomial(m, rates)
+    sums = np.concatenate([np.zeros((1, len(rates))), second.cumsum(axis=0)])
+    from_above = np.concatenate([np.zeros((1, len(rates))), second[::-1].cumsum(axis=0)])
+    return (first * (sums[below] + from_above[above])).sum(axis=0)
 
 
 def _score(x: NDArray[np.int64], n: int, y: NDArray[np.int64], m: int) -> NDArray[np.float64]:
