@@ -54,6 +54,7 @@ def entry(suite: Any, index: int) -> dict[str, Any]:
 
 
 def main(argv: list[str]) -> int:
+    """Reads the command line and writes the file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--suite", nargs="*", default=SUITES, help="only these, for a check")
     parser.add_argument("--tasks", type=int, help="only so many of each, for a check")

@@ -21,6 +21,9 @@ from .scripted import Floats, ScriptedExpert
 
 GAIN = 16.0
 """Action for a distance, in 1/m; an action of 1 is a wish to be 5 cm farther, and moves about 1.5 cm a step."""
+STRETCHED = (1.0, 32.0)
+"""Height of a thing on a table above which the arm is stretched, in m, and the gain there, in 1/m: what is left of the
+controller's posture then holds smaller wishes back."""
 FUNNEL = (0.01, 0.06)
 """Horizontal distances at which the funnel's height is zero and all of it, in m."""
 
@@ -63,8 +66,8 @@ GRASPS: Mapping[str, Grasp] = {
 PLACES: Mapping[str, tuple[tuple[float, float], ...]] = {
     "libero_spatial-4": ((0.0, 0.022), (0.0, 0.035), (0.0, 0.048)),
 }
-"""Task -> places of its own: there is little room for a finger between the bowl and the drawer's front, so the other one
-pulls the bowl towards the hand."""
+"""Task -> places of its own: between the bowl and the drawer's front there is little room for a finger, so the other
+one pulls the bowl towards the hand."""
 
 HAND = (0.032, 0.105)
 """Half of the hand's extent along x and y, in m."""
@@ -140,8 +143,9 @@ def _decide(task: Task) -> Callable[[dict[str, Floats]], Floats]:
         reach[:, 2] += 0.09 * _share(distance) + (0.1 * _share(distance - 0.06) if cabinets else 0.0)
         move = np.where(held[:, None], carry, reach)
         move = np.where((done & slack)[:, None], np.array([0.0, 0.0, 0.1]), move)
+        gain = np.where(body[:, 2] > STRETCHED[0], STRETCHED[1], GAIN)
         shut = np.where(~done & (held | near), 1.0, -1.0)
-        return np.concatenate([np.clip(GAIN * move, -1.0, 1.0), np.zeros_like(move), shut[:, None]], axis=1)
+        return np.concatenate([np.clip(gain[:, None] * move, -1.0, 1.0), np.zeros_like(move), shut[:, None]], axis=1)
 
     return decide
 

@@ -3,7 +3,6 @@
 import contextlib
 import io
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -37,8 +36,8 @@ def episode(given, out):
         seed, actions = int(arrays["seed"]), arrays["actions"]
     own = suite(name)
     task = own.get_task(index)
-    file = os.path.join(get_libero_path("bddl_files"), task.problem_folder, task.bddl_file)
-    env = OffScreenRenderEnv(bddl_file_name=file, camera_heights=size, camera_widths=size)
+    file = Path(get_libero_path("bddl_files")) / task.problem_folder / task.bddl_file
+    env = OffScreenRenderEnv(bddl_file_name=str(file), camera_heights=size, camera_widths=size)
     env.seed(seed)
     observation = env.reset()
     if start >= 0:

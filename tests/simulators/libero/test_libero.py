@@ -80,7 +80,7 @@ def test_initial_states_are_from_0_to_49(env):
 def test_pictures_are_right_side_up_and_of_their_lane(env):
     env.reset([0, 1], [0, 1])
     both = env.render(SMALL)
-    assert both["front"].shape == (2, 48, 64, 3) and both["wrist"].shape == (2, 32, 32, 3)
+    assert {name: picture.shape for name, picture in both.items()} == {"front": (2, 48, 64, 3), "wrist": (2, 32, 32, 3)}
     np.testing.assert_array_equal(env.render(SMALL, [1])["front"][0], both["front"][1])
     assert (both["front"][0] != both["front"][1]).any()
     wide = env.render({"front": Camera(height=128, width=128)}, [0])["front"][0].astype(float).mean(axis=2)
@@ -106,7 +106,9 @@ def test_explain_says_the_start_and_what_is_missing(env):
 @pytest.mark.slow
 def test_a_torn_step_costs_its_lane_alone():
     found = json.loads(run_there(MODULE, THERE, "fault").splitlines()[-1])
-    assert found["ends"] == [found["fault"], 0] and found["other"] and found["same"]
+    assert found["ends"] == [found["fault"], 0]
+    assert found["other"], "the other lane went another way"
+    assert found["same"], "the lane did not begin again as it should"
     assert "torn in the midst of a step" in found["words"]
 
 

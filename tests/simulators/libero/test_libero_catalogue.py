@@ -17,7 +17,10 @@ GUIDE = {"image_size": (224, 224), "cameras": ["agentview_image", "robot0_eye_in
 def test_there_are_130_tasks_in_five_suites():
     counts = {name: len(libero.suite(name)) for name in libero.MAX_STEPS}
     assert counts == {"libero_spatial": 10, "libero_object": 10, "libero_goal": 10, "libero_10": 10, "libero_90": 90}
-    assert [f"libero/{name}" for name in libero.tasks()] == sum(map(libero.suite, catalogue_suites()), [])
+    listed = [name for suite in catalogue_suites() for name in libero.suite(suite)]
+    assert [f"libero/{name}" for name in libero.tasks()] == listed
+        name for suite in catalogue_suites() for name in libero.suite(suite)
+    ]
 
 
 def catalogue_suites():
@@ -27,14 +30,15 @@ def catalogue_suites():
 @pytest.mark.parametrize("name", list(catalogue()))
 def test_every_spec_is_whole(name):
     spec, task = libero.spec(name), task_of(name)
-    assert spec.id == f"libero/{name}" and spec.about == task.instruction
+    assert (spec.id, spec.about) == (f"libero/{name}", task.instruction)
     assert (spec.fps, spec.max_steps) == (20, libero.MAX_STEPS[task.suite])
-    assert spec.observation[STATE].shape == (8,) and spec.action.shape == (7,)
+    assert (spec.observation[STATE].shape, spec.action.shape) == ((8,), (7,))
     around = spec.observation[ENVIRONMENT_STATE]
     assert around.shape == (7 * len(task.objects + task.fixtures) + len(task.joints),)
     assert len(set(around.names)) == len(around.names)
     assert (spec.params["init_state"].nominal, spec.params["init_state"].high) == (-1, 49)
-    assert task.goal and not spec.capabilities.resets_in_success
+    assert task.goal
+    assert not spec.capabilities.resets_in_success
     for _, *bodies in task.goal:
         named = (*task.objects, *task.fixtures)
         assert all(any(body.startswith(own) for own in named) or "table" in body or "floor" in body for body in bodies)
@@ -122,7 +126,7 @@ def test_other_keys_are_answered(keys, words):
 
 
 def test_create_env_names_what_is_wrong_before_anything_starts():
-    with pytest.raises(InputError, match="10 to 9|0 to 9") as caught:
+    with pytest.raises(InputError, match="0 to 9") as caught:
         libero.create_env("libero_object", 11)
     assert "12 tasks" in str(caught.value)
     with pytest.raises(InputError, match="reset"):

@@ -25,7 +25,8 @@ def test_every_thing_of_the_two_suites_has_a_grasp():
             policy = expert.make(spec)
             policy.reset(np.arange(3), np.arange(3))
             action = policy.act(row, np.ones(3, bool)).action
-            assert action.shape == (3, 7) and action.dtype == np.float32 and np.abs(action).max() <= 1
+            assert (action.shape, action.dtype) == ((3, 7), np.float32)
+            assert np.abs(action).max() <= 1
 
 
 def test_other_suites_have_no_expert():

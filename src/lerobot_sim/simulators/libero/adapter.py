@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ class Turns:
         self._starts: dict[int, tuple[Mapping[str, NDArray[Any]], bool]] = {}
 
     def begin(self, stage: Stage, initial: int) -> bool:
-        """Begins at one of the benchmark's initial states; settled once, put back from then on. Whether it is solved."""
+        """Begins at an initial state, settled once and put back from then on; whether it is solved."""
         if initial not in self._starts:
             stage.begin(initial, stage.initial_states[initial])
             self._starts[initial] = (stage.take(), stage.solved())
@@ -56,7 +56,7 @@ class Turns:
             self._drop()
 
     @contextlib.contextmanager
-    def of(self, lane: LiberoSimulation, *, afresh: bool = False) -> Iterator[Stage]:
+    def of(self, lane: LiberoSimulation, *, afresh: bool = False) -> Generator[Stage]:
         """The stage as the lane left it, or `afresh`: in whatever state. An error within it costs the stage."""
         stage = self._built()
         if self._present is not lane:

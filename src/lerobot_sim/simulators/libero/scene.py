@@ -8,7 +8,7 @@ then let LIBERO draw and place. A test holds the result equal to LIBERO's own fi
 
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportUntypedFunctionDecorator=false
-# pyright: reportPrivateUsage=false
+# pyright: reportPrivateUsage=false, reportAttributeAccessIssue=false
 # LIBERO, robosuite and their mujoco are not among our own packages
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ _PLACED = ("body_pos", "body_quat", "site_rgba", "geom_rgba")
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """Within it robosuite can be imported without writing /tmp/robosuite.log, which may be another user's."""
     true, logger = logging.FileHandler, logging.getLogger("robosuite_logs")
     level = logger.level
@@ -75,6 +75,7 @@ class Scene:
         from libero.libero import get_libero_path
 
         file = Path(get_libero_path("bddl_files")) / suite / f"{name}.bddl"
+        self.control: Any = None
         for attempt in range(_TRIES):
             with global_seed(attempt):
                 self.control = self._build(str(file))

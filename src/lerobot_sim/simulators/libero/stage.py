@@ -8,7 +8,7 @@ with LIBERO's own clock keeps what was seen then, and pictures are drawn from it
 
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false, reportUntypedFunctionDecorator=false
-# pyright: reportPrivateUsage=false
+# pyright: reportPrivateUsage=false, reportAttributeAccessIssue=false, reportUnknownLambdaType=false
 # LIBERO, robosuite and their mujoco are not among our own packages
 
 from __future__ import annotations
