@@ -26,11 +26,11 @@ CARRY = 0.14
 """Height at which the cube is held, in m."""
 NEAR = 0.012
 """In m: aside, within which the hand goes down; and above the cube's middle, at which it closes."""
-WIDE, SHUT = 0.036, 0.008
+WIDE, SHUT = 0.036, 0.005
 """What the fingers are told, in m; the cube holds them at 0.02."""
 CLOSE = 0.01
 """How far beyond where they are the fingers are told to close, in m: slowly enough not to knock the cube over."""
-GENTLY = 0.07
+GENTLY = 0.06
 """Greatest distance of a joint's target while something is held, in rad."""
 GRIPPED = 0.0235
 """Opening below which the fingers are on the cube, in m."""
@@ -109,7 +109,7 @@ def _towards(joints: Floats, place: Floats, turn: Floats, gripper: Floats, ahead
     return np.concatenate([joints + step, gripper[:, None]], axis=1)
 
 
-def make(spec: EnvSpec, noise: float = 0.005) -> ScriptedExpert:
+def make(spec: EnvSpec, noise: float = 0.002) -> ScriptedExpert:
     """The expert of the family's tasks in our own scene; `noise` is the standard deviation on its actions.
 
     Raises:

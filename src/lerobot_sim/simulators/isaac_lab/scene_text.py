@@ -1,4 +1,4 @@
-"""Our own scene as OpenUSD text: the arm on a table, a cube. Boxes only, nothing from anywhere else."""
+"""Our own scene as OpenUSD text: the arm on a table, a cube. Boxes and spheres only, nothing from anywhere else."""
 
 from __future__ import annotations
 
@@ -20,10 +20,14 @@ LINKS: tuple[tuple[str, float, _Vector, _Vector, _Vector], ...] = (
     ("forearm", 0.12, (0.018, 0.018, 0.08), (0, 0, 0.10), _ORANGE),
     ("wrist", 0.05, (0.018, 0.018, 0.02), (0, 0, 0.02), _DARK),
     ("hand", 0.06, (0.02, 0.06, 0.01), (0, 0, 0.01), _GREY),
-    ("left_finger", 0.02, (0.01, 0.006, 0.03), (0, 0.006, 0.03), _DARK),
-    ("right_finger", 0.02, (0.01, 0.006, 0.03), (0, -0.006, 0.03), _DARK),
+    ("left_finger", 0.02, (0.01, 0.006, 0.03), (0, 0.008, 0.03), _DARK),
+    ("right_finger", 0.02, (0.01, 0.006, 0.03), (0, -0.008, 0.03), _DARK),
 )
 """Name, mass in kg, half sizes and middle of the box in the link's frame in m, colour."""
+
+PAD = 0.004
+"""Radius of the pads: four spheres at a finger's inner face, in m. Two boxes touch in one point here, and what is held
+between two points turns about the line through them; spheres give four points a finger."""
 
 CUBE_MASS = 0.05
 """In kg."""
@@ -78,9 +82,16 @@ def Xform "scene"
 
 def _link(name: str, mass: float, half: _Vector, middle: _Vector, colour: _Vector) -> str:
     inner = _box(half, middle, colour)
+    if name.endswith("finger"):
+        inner += _pads(PAD if name == "left_finger" else -PAD)
     if name == "hand":
         inner += f'\n            def Xform "tip"\n            {{{_place((0, 0, arm.TIP))}\n            }}'
     return _body(name, mass, _standing(name), inner)
+
+
+def _pads(side: float) -> str:
+    at = [(x, side, z) for x in (-0.006, 0.006) for z in (0.036, 0.054)]
+    return "".join(_sphere(f"pad_{index}", PAD, where, _GREY) for index, where in enumerate(at))
 
 
 def _standing(name: str) -> _Vector:
@@ -101,11 +112,19 @@ def _place(at: _Vector, scale: _Vector | None = None) -> str:
 
 
 def _box(half: _Vector, middle: _Vector, colour: _Vector) -> str:
+    return _shape("Cube", "shape", "double size = 2", middle, half, colour)
+
+
+def _sphere(name: str, radius: float, middle: _Vector, colour: _Vector) -> str:
+    return _shape("Sphere", name, f"double radius = {radius}", middle, None, colour)
+
+
+def _shape(kind: str, name: str, size: str, middle: _Vector, scale: _Vector | None, colour: _Vector) -> str:
     return f"""
-            def Cube "shape" (prepend apiSchemas = ["PhysicsCollisionAPI", "MaterialBindingAPI"])
+            def {kind} "{name}" (prepend apiSchemas = ["PhysicsCollisionAPI", "MaterialBindingAPI"])
             {{
-                double size = 2
-                color3f[] primvars:displayColor = [{colour}]{_place(middle, half)}
+                {size}
+                color3f[] primvars:displayColor = [{colour}]{_place(middle, scale)}
                 rel material:binding:physics = </scene/grip>
             }}"""
 

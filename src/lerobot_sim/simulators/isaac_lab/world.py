@@ -11,7 +11,7 @@ puts back those that should have stayed. Isaac Lab holds one simulation a proces
 from __future__ import annotations
 
 import contextlib
-import logging
+import io
 import os
 import warnings
 from collections.abc import Generator, Mapping
@@ -35,8 +35,6 @@ SUBSTEPS = 10
 """Physics steps a control step, of 5 ms: with 10 ms a cube is squeezed out of the fingers."""
 _SPACING_M = 4.0
 """Between lanes, where pictures of one would show the others."""
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,8 @@ class World:
             if blueprint.device != "cpu" and not torch.cuda.is_available():
                 raise InputError(f"device '{blueprint.device}': torch finds no GPU here. Take device='cpu'.")
             self._torch, self._warp = torch, warp
-            self._build()
+            with contextlib.redirect_stdout(io.StringIO()):  # Isaac Lab prints how long each part took
+                self._build()
         self._pictures: Any = None
 
     def _build(self) -> None:
