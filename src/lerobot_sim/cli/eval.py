@@ -82,6 +82,10 @@ class EvalOptions(SteppingOptions):
     shard: str = "1/1"
     """k/n: only every n-th episode, from the k-th on; `lerobot-sim eval merge` joins the shards' folders."""
 
+    sequential: float | None = None
+    """Stop as soon as the success rate is shown to be above or below this mark, such as 0.8, --episodes being the most;
+    the error rate is kept. Few lanes (--num-envs 4) stop sooner than many."""
+
     overwrite: bool = False
     """Replace results that an earlier run with other settings left in the folder."""
 
@@ -107,6 +111,7 @@ def evaluate_policy(options: EvalOptions, console: Any, command: Sequence[str] =
     """Scores the policy and writes the folder; see `lerobot_sim.evaluation.results`."""
     _check(options)
     from lerobot_sim.evaluation.chosen_videos import VideoChoice
+    from lerobot_sim.evaluation.early_stop import early_stop
     from lerobot_sim.evaluation.evaluating import Manner, Watching, run
     from lerobot_sim.evaluation.fitting import parse_map
     from lerobot_sim.evaluation.plan import make_plan
@@ -139,6 +144,10 @@ def evaluate_policy(options: EvalOptions, console: Any, command: Sequence[str] =
     acting, name = _acting(options, plan)
     out = Path(_filled(options.output_dir, name, acting.identity))
     profile = Profile()
+    shard = _shard(options.shard)
+    stop = None
+    if options.sequential is not None:
+        stop = early_stop(plan, options.sequential, out, workers=options.workers, shards=shard[1])
     with console.progress("Evaluating", 1, "episodes") as bar:
         counted = _Counted(bar)
         done = run(
@@ -146,17 +155,20 @@ def evaluate_policy(options: EvalOptions, console: Any, command: Sequence[str] =
             acting,
             out,
             manner=Manner(
-                shard=_shard(options.shard),
+                shard=shard,
                 overwrite=options.overwrite,
                 videos=videos if options.videos else None,
                 command=command or _command(options, argument=acting.argument, out=out),
                 execution={"workers": options.workers, "device": "cpu"},
                 producer=producer(acting.argument, options.workers, out, console.say) if options.workers > 1 else None,
+                stop=stop,
             ),
             watching=Watching(profile=profile, on_known=counted.begin, on_share=counted.add, say=console.say),
         )
     result = {**result_of(done), "report": str(write_report(done.folder)["html"])}
     tell(done, result, console)
+    if stop is not None:
+        result["sequential"] = stop.told()
     console.profile(profile, options.profile)
     return result
 

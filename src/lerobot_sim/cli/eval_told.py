@@ -62,7 +62,11 @@ def tell(done: EvaluationRun, result: dict[str, Any], console: Console) -> None:
         console.say(f"{len(broken)} episodes were broken off by the policy: it raised, or its action was not finite.")
     if result["faults"]:
         console.say(f"{result['faults']} episodes ended in a fault of the simulator; they are in no rate.")
-    if not done.complete:
+    stopped = done.run.execution.get("sequential")
+    if stopped:
+        low, high = stopped["low"], stopped["high"]
+        console.say(f"{stopped['words']} The interval that holds at every look: {low:.1%} to {high:.1%}.")
+    elif not done.complete:
         console.say(
             f"{len(done.episodes)} of {done.wanted} episodes: a shard. Join them with `lerobot-sim eval merge`."
         )

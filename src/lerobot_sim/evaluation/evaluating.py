@@ -16,6 +16,7 @@ from lerobot_sim.errors import InputError, StorageError
 from lerobot_sim.loop import Profile, Sink
 
 from .chosen_videos import VideoChoice, add_videos
+from .early_stop import NAME, EarlyStop
 from .eval_info import eval_info
 from .fitting import fitted
 from .guards import reads_instructions
@@ -38,7 +39,7 @@ from .results import (
     write_json,
     write_run,
 )
-from .running import Acting, Todo, Worlds, check_offer, language_of, produce
+from .running import Acting, Todo, Worlds, check_offer, language_of, probes, produce
 from .summary import summarize
 
 PRODUCTS = (RUN, JOURNAL, SUMMARY, EVAL_INFO, "videos", "report.html", "report.md", "report.json")
@@ -78,6 +79,7 @@ class Manner:
         command: The command line, so that it can be repeated.
         execution: What else is to be told: workers, device, ….
         producer: Runs the episodes elsewhere; in this process where it is None.
+        stop: Says when enough is known; every episode is run where it is None.
     """
 
     shard: tuple[int, int] = (1, 1)
@@ -86,6 +88,7 @@ class Manner:
     command: Sequence[str] = ()
     execution: Mapping[str, Any] = field(default_factory=dict[str, Any])
     producer: Producer | None = None
+    stop: EarlyStop | None = None
 
 
 def run(
@@ -185,20 +188,18 @@ def _prepared(plan: Plan, worlds: Worlds, instructed: bool, say: Callable[[str],
     """Asks of the environments what must be known before the first episode: one task of each family, where it costs."""
     for family in {task.spec.id.partition("/")[0] for task in plan.tasks} & set(registry.FAMILIES):
         _set_up(family)
-    if any(arm.startswith(LANGUAGE) for arm in plan.arms):
-        if instructed:
-            plan = replace(plan, language=language_of(plan, worlds))
-        else:  # said by the metric, which needs no environment for it
-            check_offer(plan, plan.tasks[0], worlds.of(plan.tasks[0])[0], instructed=False)
-    seen: set[str] = set()
     for task in plan.tasks:
+        check_offer(plan, task, None, instructed)
+    if any(arm.startswith(LANGUAGE) for arm in plan.arms):
+        plan = replace(plan, language=language_of(plan, worlds))
+        for task in plan.tasks:
+            check_offer(plan, task, None)
+    seen: set[str] = set()
+    for task in plan.tasks if probes(plan) else ():
         family = task.spec.id.partition("/")[0]
-        hosted = family in registry.FAMILIES
-        if hosted and family in seen:
+        if family in registry.FAMILIES and family in seen:
             continue
         seen.add(family)
-        if hosted and len(plan.tasks) > 1 and not any_probe(plan):
-            continue
         words = check_offer(plan, task, worlds.of(task)[0])
         if words:
             say(words + ".")
@@ -213,13 +214,6 @@ def _set_up(family: str) -> None:
     package = catalogue(registry.FAMILIES[family])
     if not is_here(package.FAMILY):
         python_of(package.FAMILY)
-
-
-def any_probe(plan: Plan) -> bool:
-    """Whether an environment must be asked what it measures."""
-    from .metrics import METRICS
-
-    return any(METRICS[name].probes for name in plan.protocol.metrics)
 
 
 def _record(plan: Plan, acting: Acting, invariant: bool, manner: Manner) -> RunRecord:
@@ -300,9 +294,16 @@ def _fill(
     todo = [one for one in every if (plan.tasks[one.task].record.task, one.arm, one.position) not in there]
     watching.on_known(len(every), len(every) - len(todo))
     began = time.perf_counter()
-    for episode in _episodes(plan, acting, todo, worlds, manner, watching):
-        with (out / JOURNAL).open("a", encoding="utf-8") as file:
-            file.write(lines_of([episode]))
+    stop = manner.stop
+    decided = stop is not None and any(stop.update(one) for one in sorted(known, key=lambda one: one.index))
+    with closing(_episodes(plan, acting, [] if decided else todo, worlds, manner, watching)) as episodes:
+        for episode in episodes:
+            with (out / JOURNAL).open("a", encoding="utf-8") as file:
+                file.write(lines_of([episode]))
+            if stop is not None and stop.update(episode):
+                break
+    if stop is not None:
+        record = replace(record, execution={**record.execution, NAME: stop.told()})
     spent = (record.seconds or 0.0) + (time.perf_counter() - began if todo else 0.0)
     write_run(out, replace(record, seconds=round(spent, 3)))
 

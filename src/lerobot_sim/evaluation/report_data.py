@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .early_stop import NAME
 from .report_plots import Curve, Whisker, curve_of, mean_curve
 from .report_videos import RULE, Clip
 from .report_words import flat, outcome, percent, seed_ranges
@@ -24,8 +25,28 @@ def title(run: EvaluationRun) -> str:
     return run.name
 
 
-def verdict(suite: Mapping[str, Any]) -> tuple[str, bool | None]:
+def stopped(run: EvaluationRun) -> Mapping[str, Any] | None:
+    """What a run that might stop early came to; None for others."""
+    return run.run.execution.get(NAME)
+
+
+def so_far(run: EvaluationRun, summary: Mapping[str, Any]) -> str:
+    """What stands behind the number of episodes."""
+    if stopped(run):
+        return f" of at most {summary['wanted']}"
+    return "" if summary["complete"] else f" so far, of {summary['wanted']}"
+
+
+def verdict(run: EvaluationRun, suite: Mapping[str, Any]) -> tuple[str, bool | None]:
     """Whether the pass mark was reached, in words; ("", None) where there is none."""
+    early = stopped(run)
+    if early:
+        mark = percent(early["mark"], 0)
+        told = {
+            "above": (f"Stopped early: the rate is above {mark}", True),
+            "below": (f"Stopped early: the rate is below {mark}", False),
+        }
+        return told.get(early["verdict"], (f"Neither above nor below {mark} was shown", None))
     mark, passed = suite.get("success_threshold"), suite.get("passed")
     if mark is None or passed is None or suite["interval"] is None:
         return "", None
@@ -129,7 +150,7 @@ def episode_rows(run: EvaluationRun, clips: Sequence[Clip]) -> list[list[Any]]:
 
 def as_json(run: EvaluationRun, summary: Mapping[str, Any], clips: Sequence[Clip], embed_mb: float) -> dict[str, Any]:
     """`report.json`."""
-    words, passed = verdict(summary["suite"])
+    words, passed = verdict(run, summary["suite"])
     return {
         "schema": SCHEMA,
         "title": title(run),

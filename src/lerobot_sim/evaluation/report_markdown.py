@@ -17,16 +17,19 @@ _TASKS = 100
 def markdown(run: EvaluationRun, summary: Mapping[str, Any], clips: Sequence[Clip]) -> str:
     """The whole text."""
     suite = summary["suite"]
-    words, _ = said.verdict(suite)
+    words, _ = said.verdict(run, suite)
+    early = said.stopped(run)
+    looks = ", valid at every look" if early else ""
+    interval = (early["low"], early["high"]) if early else suite["interval"]
     lines = [f"# {escaped(said.title(run))}", ""]
     if suite["success_rate"] is not None:
         lines += [
-            f"**{percent(suite['success_rate'])}** success (95% interval {between(suite['interval'])}), "
+            f"**{percent(suite['success_rate'])}** success (95% interval {between(interval)}{looks}), "
             f"{suite['successes']} of {suite['valid']} episodes on held-out seeds.",
             "",
         ]
     lines += [f"{words}.", ""] if words else []
-    if not summary["complete"]:
+    if not summary["complete"] and not early:
         lines += [f"Unfinished: {len(run.episodes)} of {summary['wanted']} episodes.", ""]
     rows = [
         [

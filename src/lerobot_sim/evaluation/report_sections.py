@@ -22,23 +22,26 @@ _OUTCOMES = ("success", "failure", "policy error", "fault", "ended")
 def header(run: EvaluationRun, summary: Mapping[str, Any]) -> Markup:
     """The title, the figure that counts, and what else is asked first."""
     suite = summary["suite"]
-    words, passed = said.verdict(suite)
-    chip = tag("p", words, class_="verdict passed" if passed else "verdict missed") if words else None
+    words, passed = said.verdict(run, suite)
+    chip = tag("p", words, class_="verdict" if passed is None else f"verdict {'passed' if passed else 'missed'}")
     if suite["success_rate"] is None:
         main = join(
             tag("p", number(suite["mean_return"]), class_="figure"), tag("p", "mean return; no success is defined")
         )
     else:
         kind = "exact" if len(run.run.tasks) == 1 else "each task weighing the same"
+        interval, stopped = suite["interval"], said.stopped(run)
+        if stopped:
+            interval, kind = (stopped["low"], stopped["high"]), "valid at every look"
         main = join(
             tag("p", percent(suite["success_rate"]), class_="figure"),
-            tag("p", tag("b", f"{between(suite['interval'])}"), f" · 95% interval, {kind}"),
-            chip,
+            tag("p", tag("b", between(interval)), f" · 95% interval, {kind}"),
+            chip if words else None,
             tag("p", f"{suite['successes']} of {suite['valid']} episodes on held-out seeds succeeded.", class_="soft"),
         )
     broken = "none" if not suite["faults"] else f"{suite['faults']}, in no rate"
     tiles = {
-        "Episodes": f"{suite['episodes']}" + ("" if summary["complete"] else f" so far, of {summary['wanted']}"),
+        "Episodes": f"{suite['episodes']}" + said.so_far(run, summary),
         "Mean return": number(suite["mean_return"]),
         "Mean length": f"{number(suite['mean_length'], 3)} steps",
         "Success at the last step": percent(suite["success_final_rate"]),
