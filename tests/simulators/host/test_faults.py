@@ -1,5 +1,6 @@
 """What libraries do to their process, really done: the lane ends as FAULT, says why, and the next worker goes on."""
 
+import dataclasses
 import os
 import signal
 import threading
@@ -136,6 +137,12 @@ def test_a_python_that_is_not_there_is_named(hosted):
 def test_a_factory_that_is_not_there_is_named(hosted):
     with pytest.raises(WorkerStartError, match="no_such"):
         hosted(factory="toy:no_such")
+
+
+def test_another_spec_than_the_known_one_is_named(hosted):
+    other = dataclasses.replace(toy.SPEC, fps=11, max_steps=7)
+    with pytest.raises(WorkerStartError, match=r"fps \(10 instead of 11\); max_steps \(20 instead of 7\)"):
+        hosted(spec=other)
 
 
 def test_keywords_that_are_refused_are_the_callers_error(hosted):

@@ -154,6 +154,28 @@ def test_a_fork_ends_no_worker_of_ours():
     subprocess.run([sys.executable, "-c", FORKS], cwd=TOY.parents[3], check=True, timeout=60)
 
 
+def test_no_file_stays_open(hosted):
+    def files():
+        return len(list(Path("/proc/self/fd").iterdir())) if Path("/proc").is_dir() else 0
+
+    hosted(1).close()
+    before = files()
+    for _ in range(5):
+        env = hosted(1)
+        env.reset([0], [1])
+        act(env)
+        env.close()
+    assert files() == before
+
+
+def test_without_memory_files_a_temporary_file_serves(hosted, monkeypatch):
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    env = hosted(2)
+    env.reset(np.arange(2), np.array([1, 2]))
+    assert act(env).end.tolist() == [0, 0]
+    assert env.render(env.spec.cameras)["front"].any()
+
+
 def test_the_keeper_goes_with_the_last_worker(hosted):
     first, second = hosted(1), hosted(1)
     keeper = process.KEEPER._popen.pid

@@ -101,7 +101,7 @@ class HostedEnv:
 
     @property
     def instructions(self) -> Sequence[str]:
-        if self._outcomes is None:
+        if self._outcomes is None and not self._closed:
             self.ready()
         return list(self._instructions)
 
@@ -253,7 +253,7 @@ class HostedEnv:
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            session, self._session = self._session, None
+            session, self._session, self._outcomes = self._session, None, None
             self._here[:] = self._all_here = False
             if session is not None:
                 session.process.end(polite_s=1.5 if session.outcomes is not None else 0.0)

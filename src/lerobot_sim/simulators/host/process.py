@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -27,6 +26,7 @@ from .worker import ANSWER, CALL, REFUSED
 PACKAGE = Path(__file__).resolve().parents[2]
 """Our package's folder, all of ours that a worker may import."""
 
+_REST_S = 5.0  # for the rest of a message that has begun, however late
 _LOG_BYTES, _TAIL_BYTES, _TAIL_LINES = 1 << 20, 1 << 14, 25
 _SIGNALS = {
     "SIGKILL": "was killed (SIGKILL: by kill -9, or because memory ran out)",
@@ -90,6 +90,8 @@ class Process:
         """Whether an answer is still to come."""
         self.started_at = time.monotonic()
         self._log = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  lives as long as the process
+        import fcntl  # there is none on Windows, where this module is imported all the same
+
         fcntl.fcntl(self._log.fileno(), fcntl.F_SETFL, os.O_APPEND)
         theirs_read, ours_write = os.pipe()
         ours_read, theirs_write = os.pipe()
@@ -152,7 +154,7 @@ class Process:
 
     def receive(self, limit_s: float) -> tuple[dict[str, Any], dict[str, Any]]:
         """The next message; see `call`."""
-        return self.message(self.wire.answer(limit_s), limit_s)
+        return self.message(self.wire.answer(limit_s), max(limit_s, _REST_S))
 
     def message(self, kind: bytes, limit_s: float) -> tuple[dict[str, Any], dict[str, Any]]:
         """The message whose first byte has come; see `call`."""
