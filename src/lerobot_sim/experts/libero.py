@@ -21,7 +21,7 @@ from .scripted import Floats, ScriptedExpert
 
 GAIN = 16.0
 """Action for a distance, in 1/m; an action of 1 is a wish to be 5 cm farther, and moves about 1.5 cm a step."""
-STRETCHED = (1.0, 32.0)
+STRETCHED = (1.0, 48.0)
 """Height of a thing on a table above which the arm is stretched, in m, and the gain there, in 1/m: what is left of the
 controller's posture then holds smaller wishes back."""
 FUNNEL = (0.01, 0.06)

@@ -19,8 +19,6 @@ def test_there_are_130_tasks_in_five_suites():
     assert counts == {"libero_spatial": 10, "libero_object": 10, "libero_goal": 10, "libero_10": 10, "libero_90": 90}
     listed = [name for suite in catalogue_suites() for name in libero.suite(suite)]
     assert [f"libero/{name}" for name in libero.tasks()] == listed
-        name for suite in catalogue_suites() for name in libero.suite(suite)
-    ]
 
 
 def catalogue_suites():
