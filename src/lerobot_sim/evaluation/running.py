@@ -189,20 +189,32 @@ def record_of(
     )
 
 
-def check_offer(plan: Plan, task: PlannedTask, env: Env, instructed: bool = True) -> str:
-    """Refuses metrics that an environment cannot supply; in words which parts of them it does not tell."""
+def check_offer(plan: Plan, task: PlannedTask, env: Env | None, instructed: bool = True) -> str:
+    """Refuses metrics that an environment cannot supply; in words which parts of them it does not tell.
+
+    Args:
+        plan: What is run.
+        task: One of its tasks.
+        env: Its environment; None: what only it could tell is left open.
+        instructed: Whether the policy reads instructions.
+    """
     metrics = plan.protocol.metrics
-    probed = step_metrics(env) if any(METRICS[name].probes for name in metrics) else None
+    probed = step_metrics(env) if env is not None and probes(plan) else None
     offer = Offer(
-        spec=env.spec,
+        spec=task.spec,
         step_metrics=probed,
         expert=not any(EXPERT in METRICS[name].arms for name in metrics)
-        or "expert" in registry.policy_names(env.spec.id),
+        or "expert" in registry.policy_names(task.spec.id),
         instructed=instructed,
         meanings=plan.language.meanings(task.record.env_id) if plan.language else None,
     )
     require(metrics, offer)
     return untold(metrics, offer)
+
+
+def probes(plan: Plan) -> bool:
+    """Whether an environment must be asked what it measures."""
+    return any(METRICS[name].probes for name in plan.protocol.metrics)
 
 
 def step_metrics(env: Env) -> list[str]:
