@@ -1,17 +1,20 @@
 """Other people's simulators behind our interface, beside the ways that they are usually run: one function a simulator.
 
-Wall-clock time, since several processes work at once; ours and the peer's take turns and medians are taken. Needs the
-simulators' environments (`lerobot-sim setup NAME`); rows of those that are not set up are left out, and said.
+Several processes work at once, so rows come twice: wall-clock time, which other load distorts, and CPU time of all the
+processes. Ours and the peer's take turns and medians are taken. Needs the simulators' environments (`lerobot-sim setup
+NAME`); rows of those that are not set up are left out, and said.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,8 @@ from lerobot_sim.simulators.host.workers import hosted_workers
 from lerobot_sim.spec import Camera
 
 LANES = 4
+Cost = tuple[float, float]
+"""Seconds, and CPU seconds in all processes."""
 PEERS = Path(__file__).parent / "peers"
 
 
@@ -54,45 +59,56 @@ class Random:
 
 
 @contextmanager
-def asked(python: str | Path, script: str, *words: str) -> Iterator[Callable[[str, int], float]]:
-    """A peer that is asked for so many steps of a kind and answers by seconds."""
+def asked(python: str | Path, script: str, *words: str) -> Iterator[Callable[[str, int], Cost]]:
+    """A peer that is asked for so many steps of a kind and answers by what they cost."""
     command = [str(python), str(PEERS / script), *words]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         stdin, stdout = process.stdin, process.stdout
 
-        def ask(kind: str, count: int) -> float:
+        def ask(kind: str, count: int) -> Cost:
             stdin.write(f"{kind} {count}\n")
             stdin.flush()
-            return float(stdout.readline())
+            wall, cpu = stdout.readline().split()
+            return float(wall), float(cpu)
 
         yield ask
         stdin.close()
 
 
-def stepped(envs: Any, cameras: Mapping[str, Camera], count: int) -> float:
-    """Seconds of `count` steps of every lane, by the loop that all of ours is driven by; resets are not in it."""
+def cpu_of(envs: Any) -> float:
+    """CPU seconds so far of this process and the environments' workers."""
+    spent = time.process_time()
+    for env in envs:
+        fields = Path(f"/proc/{env.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        spent += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return spent
+
+
+def stepped(envs: Any, cameras: Mapping[str, Camera], count: int) -> Cost:
+    """What `count` steps of every lane cost by the loop that all of ours is driven by; resets are not in it."""
     ticks = steps(envs, Random(cameras), range(LANES))
     for _ in range(LANES):
         next(ticks)
-    since = time.perf_counter()
+    since, spent = time.perf_counter(), cpu_of(envs)
     for _ in range(LANES * count):
         next(ticks)
-    seconds = time.perf_counter() - since
+    cost = time.perf_counter() - since, cpu_of(envs) - spent
     ticks.close()
-    return seconds
+    return cost
 
 
-def taken_in_turns(functions: Mapping[str, Callable[[], float]], repeats: int) -> dict[str, float]:
-    """Median of the seconds that each gives, after one round that does not count."""
-    times: dict[str, list[float]] = {name: [] for name in functions}
-    for turn in range(repeats + 1):
-        for name, function in functions.items():
-            seconds = function()
-            if turn:
-                times[name].append(seconds)
-    return {name: statistics.median(values) for name, values in times.items()}
+def compared(
+    what: str, ours: Callable[[], Cost], peer: Callable[[], Cost], count: int, turns: int, reach: str
+) -> list[Row]:
+    """Rows of wall-clock and CPU time for a lane's step beside AsyncVectorEnv's; a first round does not count."""
+    costs = [(ours(), peer()) for _ in range(turns + 1)][1:]
+    rows: list[Row] = []
+    for clock, name in enumerate(("wall", "CPU")):
+        mine, theirs = (1e6 * statistics.median(cost[who][clock] for cost in costs) / count / LANES for who in (0, 1))
+        rows.append(less_is_better(f"{what}, {name}", "us", mine, theirs, f"AsyncVectorEnv({LANES})", reach))
+    return rows
 
 
 def metaworld_rows(full: bool) -> list[Row]:
@@ -100,23 +116,21 @@ def metaworld_rows(full: bool) -> list[Row]:
     python = python_of(metaworld.FAMILY)
     rows: list[Row] = []
     picture = {"corner2": Camera(height=128, width=128)}
-    kinds = {"state": ({}, 400, 9 if full else 5), "images": (picture, 10 if full else 5, 5 if full else 3)}
+    kinds = {"state": ({}, 400, 5), "images": (picture, 6, 3)}
     for task in ("pick-place-v3", "drawer-open-v3") if full else ("pick-place-v3",):
         module = "lerobot_sim.simulators.metaworld"
         envs = hosted_workers(metaworld.FAMILY, module, task, LANES, LANES, {"frame_stack": 2})
         try:
             for kind, (cameras, count, repeats) in kinds.items():
                 with asked(python, "vector_metaworld.py", task, kind) as ask:
-                    seconds = taken_in_turns(
-                        {
-                            "ours": lambda e=envs, cameras=cameras, count=count: stepped(e, cameras, count),
-                            "peer": lambda ask=ask, kind=kind, count=count: ask(kind, count),
-                        },
+                    rows += compared(
+                        f"metaworld/{task}, 4 lanes, {kind}: a lane's step",
+                        partial(stepped, envs, cameras, count),
+                        partial(ask, kind, count),
+                        count,
                         repeats,
+                        ">= 1x",
                     )
-                each = {name: 1e6 * value / count / LANES for name, value in seconds.items()}
-                what = f"metaworld/{task}, 4 lanes, {kind}: a lane's step"
-                rows.append(less_is_better(what, "us", each["ours"], each["peer"], "AsyncVectorEnv(4)", ">= 1x"))
         finally:
             for env in envs:
                 env.close()
@@ -131,11 +145,8 @@ def envpool_rows() -> list[Row]:
             asked(peer_python("envpool"), "envpool_metaworld.py", task) as native,
             asked(python_of(metaworld.FAMILY), "vector_metaworld.py", task, "state") as vector,
         ):
-            asks = {"envpool": lambda ask=native: ask("state", 400), "peer": lambda ask=vector: ask("state", 400)}
-            seconds = taken_in_turns(asks, 7)
-        each = {name: 1e6 * value / 400 / LANES for name, value in seconds.items()}
-        what = f"EnvPool's {task}, 4 lanes, state: a lane's step"
-        rows.append(less_is_better(what, "us", each["envpool"], each["peer"], "AsyncVectorEnv(4)", "aim >= 4x"))
+            what = f"EnvPool's {task}, 4 lanes, state: a lane's step"
+            rows += compared(what, partial(native, "state", 400), partial(vector, "state", 400), 400, 7, "aim >= 4x")
     return rows
 
 
