@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from lerobot_sim.cli.collect_guides import without_env_type
 from lerobot_sim.cli.shortened import Shortened
 from lerobot_sim.datasets.reader import read_columns, read_records
 from lerobot_sim.env import End
@@ -136,7 +137,11 @@ def test_the_guides_options_are_answered(command, tmp_path, monkeypatch):
     assert (tmp_path / "data/simulation/meta/info.json").exists()
 
 
-@pytest.mark.parametrize("env_type", ["isaac", "gym_hil"])
+def test_the_guides_gym_hil_is_its_task():
+    assert without_env_type(["--env-type", "gym_hil", "--json"]) == ["gym-hil/panda-pick-cube", "--json"]
+
+
+@pytest.mark.parametrize("env_type", ["isaac"])
 def test_simulators_that_are_not_there_name_what_replaces_them(command, env_type):
     said = command("collect", f"--env-type={env_type}")
     assert said.code == 2

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 from lerobot_sim.errors import InputError, unknown_name
 
-ENV_TYPES = {"mujoco": "mujoco/lift"}
+ENV_TYPES = {"gym_hil": "gym-hil/panda-pick-cube", "mujoco": "mujoco/lift"}
 """--env-type -> the task that it means."""
 
 REPLACED = {
-    "gym_hil": "gym_hil's PandaPickCube has no adapter here yet. Our task of the same kind, in which a Panda lifts a "
-    "cube, is mujoco/lift: lerobot-sim collect mujoco/lift.",
     "isaac": "Isaac Sim has no adapter here yet: it needs NVIDIA's own package index and an RTX graphics card. The "
     "same arms and tasks run on MuJoCo without either: lerobot-sim collect mujoco/lift; `lerobot-sim list` shows all.",
 }

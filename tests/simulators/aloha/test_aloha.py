@@ -73,6 +73,7 @@ def test_the_catalogue_is_gym_alohas():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("task", "obs_type"), [("transfer-cube", "environment_state_agent_pos"), ("insertion", "pixels")]
 )

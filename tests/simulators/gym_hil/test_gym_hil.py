@@ -26,16 +26,19 @@ def broken(found):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_contract_is_kept_picking_a_cube():
     assert not broken(contract_there(MODULE, "panda-pick-cube", *(set(CHECKS) - set(SLOW)), expert=EXPERT))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_contract_is_kept_by_pictures_and_success():
     assert not broken(contract_there(MODULE, "panda-pick-cube", *SLOW, expert=EXPERT))
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_contract_is_kept_arranging_boxes():
     assert not broken(contract_there(MODULE, "panda-arrange-boxes", *(set(CHECKS) - set(SLOW))))
 
