@@ -5,6 +5,8 @@ SHELL := /bin/bash
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 BIN := .venv/bin
 DEMO := outputs/demo
+SIMULATORS ?= aloha gym-hil gymnasium metaworld pusht
+export LEROBOT_SIM_HOME ?= $(CURDIR)/.tools/data
 
 .PHONY: demo env test test-faults test-simulators check format bench lock clean help
 
@@ -16,8 +18,9 @@ demo: .venv/.base ## demonstrations, training and score of PushT, in $(DEMO)
 
 env: .venv/.dev ## .venv with all that tests and benchmarks need
 
-test: .venv/.dev ## all tests
-	$(BIN)/python -m pytest -n auto
+test: .venv/.dev ## all tests, those of the light simulators too (SIMULATORS="" for none of them)
+	@test -z "$(SIMULATORS)" || $(BIN)/lerobot-sim setup $(SIMULATORS) --no-smoke-run
+	LEROBOT_SIM_REQUIRE="$(SIMULATORS)" $(BIN)/python -m pytest -n auto
 
 test-faults: .venv/.dev ## the long version of the tests that kill a recording, several minutes
 	LEROBOT_SIM_FAULTS=long $(BIN)/python -m pytest tests/datasets/test_kill.py tests/datasets/test_full_disk.py

@@ -11,7 +11,9 @@ the Hugging Face hub, "owner/name" or "owner/name@revision". Weights are read fr
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +141,8 @@ def make(spec: EnvSpec, checkpoint: str | Path = "", device: str = "cpu", revisi
     config: Any = PreTrainedConfig.from_pretrained(folder)
     config.device = device
     cameras, states = check_features(spec, config)
-    policy = get_policy_class(config.type).from_pretrained(folder, config=config)
+    with redirect_stdout(sys.stderr):  # LeRobot prints; standard output is the command's
+        policy = get_policy_class(config.type).from_pretrained(folder, config=config)
     before, after = None, None
     if (folder / "policy_preprocessor.json").exists():
         override = {"device_processor": {"device": device}}

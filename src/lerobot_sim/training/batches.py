@@ -111,5 +111,6 @@ def _batch(reader: FrameReader, windows: Windows, rows: NDArray[np.int64]) -> Ar
     entries: Sequence[EpisodeEntry] = reader.entries
     stops = np.array([entry.stop for entry in entries], np.int64)
     batch: Arrays = dict(found)
-    batch["task"] = [entries[number].tasks[0] for number in np.searchsorted(stops, rows, side="right").tolist()]
+    numbers: list[int] = np.searchsorted(stops, rows, side="right").tolist()
+    batch["task"] = [entries[number].tasks[0] for number in numbers]
     return batch

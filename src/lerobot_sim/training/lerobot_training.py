@@ -14,7 +14,9 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -133,7 +135,8 @@ class _Run:
         resumed = last.exists()
         policy_config = policy_config_of(config, last / "pretrained_model" if resumed else None)
         choose_inputs(policy_config, meta, config.cameras)
-        policy: Any = make_policy(policy_config, ds_meta=meta)
+        with redirect_stdout(sys.stderr):  # LeRobot prints; standard output is the command's
+            policy: Any = make_policy(policy_config, ds_meta=meta)
         self.policy = policy
         self.windows = windows_of(policy_config)
         self.cameras = [key for key in policy_config.input_features if key.startswith(IMAGES)]
