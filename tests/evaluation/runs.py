@@ -25,10 +25,10 @@ def episode(task="push-t", seed=0, success=True, **more):
     return EpisodeRecord(**{**usual, **more})
 
 
-def run_of(folder, outcomes, *, first_seed=0, identity="student", episodes=(), tasks=None, **more):
+def run_of(folder, outcomes, *, first_seed=0, identity="student", episodes=(), tasks=None, summed=True, **more):
     """A run whose tasks (name -> successes in the order of the seeds) came out as said, written to `folder`.
 
-    `episodes` replaces those of the same key; `tasks` are further fields of every task.
+    `episodes` replaces those of the same key; `tasks` are further fields of every task; `summed`: with a summary.
     """
     if not isinstance(outcomes, dict):
         outcomes = {"push-t": outcomes}
@@ -64,6 +64,6 @@ def run_of(folder, outcomes, *, first_seed=0, identity="student", episodes=(), t
         "seconds": 12.5,
     }
     run = EvaluationRun(folder, RunRecord(**{**usual, **more}), list(records.values()))
-    run = EvaluationRun(folder, run.run, run.episodes, summarize(run))
+    run = EvaluationRun(folder, run.run, run.episodes, summarize(run) if summed else {})
     run.save()
     return run

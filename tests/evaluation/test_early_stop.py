@@ -72,7 +72,7 @@ def test_the_report_has_the_interval_that_holds_at_every_look(tmp_path):
 
 
 def test_the_command_says_so(tmp_path, capsys):
-    words = ["eval", "reach", "--policy", "expert", "--sequential", "0.6", "--num-envs", "4", "--episodes", "60"]
+    words = ["eval", "numpy/reach", "--policy", "expert", "--sequential", "0.6", "--num-envs", "4", "--episodes", "60"]
     assert main([*words, "--output-dir", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "the rate is above 60%" in said
