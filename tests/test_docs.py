@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.simulators.conftest import needs
+
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -26,8 +28,15 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(folder)}
 
 
+def marked(page: Path):
+    """The page of a simulator needs it set up."""
+    marks = [needs("libero")] if page.name == "libero.md" else []
+    return pytest.param(page, id=page.name, marks=marks)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("page", [marked(page) for page in PAGES])
 def test_commands_run(page, tmp_path):
     (tmp_path / "run_sim.py").symlink_to(ROOT / "run_sim.py")
     for line in lines(page):
