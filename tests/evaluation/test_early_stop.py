@@ -69,6 +69,8 @@ def test_the_report_has_the_interval_that_holds_at_every_look(tmp_path):
         assert "valid at every look" in page
         assert f"{100 * stop.decision.low:.1f}%" in page
     assert "of at most 60" in html
+    shown = f"interval {100 * stop.decision.low:.1f}% to {100 * stop.decision.high:.1f}%"
+    assert shown in html  # of the plot's row: one report, one interval
 
 
 def test_the_command_says_so(tmp_path, capsys):

@@ -56,14 +56,15 @@ def verdict(run: EvaluationRun, suite: Mapping[str, Any]) -> tuple[str, bool | N
     return f"Not passed: the lower bound {low} is below the mark of {percent(mark, 0)}", False
 
 
-def whisker_rows(summary: Mapping[str, Any]) -> list[Whisker]:
+def whisker_rows(run: EvaluationRun, summary: Mapping[str, Any]) -> list[Whisker]:
     """A row a task of the plain arm, and the suite where there are several."""
+    early = stopped(run)
     rows = [
         Whisker(
             label=task["task"],
             value=task["success_rate"],
-            low=task["interval"][0],
-            high=task["interval"][1],
+            low=early["low"] if early else task["interval"][0],
+            high=early["high"] if early else task["interval"][1],
             note=f"{task['successes']} of {task['valid']}",
         )
         for task in summary["tasks"]

@@ -68,7 +68,7 @@ def header(run: EvaluationRun, summary: Mapping[str, Any]) -> Markup:
 
 def success(run: EvaluationRun, summary: Mapping[str, Any]) -> Markup | None:
     """Rates with intervals, and every episode as a square."""
-    rows = said.whisker_rows(summary)
+    rows = said.whisker_rows(run, summary)
     if not rows:
         return None
     plot = whiskers(rows, mark=summary["suite"]["success_threshold"], caption="Success rate and 95% interval")
