@@ -20,6 +20,7 @@ SOME = ("pick-place-v3", "window-close-v3", "stick-pull-v3")
 def test_the_catalogue_is_metaworlds():
     found = peer_json("catalogue")
     assert list(found["tasks"]) == list(TASKS)
+    told = 0
     for name, task in found["tasks"].items():
         assert (task["low"], task["high"]) == (list(TASKS[name].low), list(TASKS[name].high)), name
         spec = metaworld.spec(name)
@@ -27,6 +28,12 @@ def test_the_catalogue_is_metaworlds():
         assert sorted(task["cameras"]) == sorted(CAMERAS)
         assert task["metrics"] == sorted(METRICS)
         assert any(task["quaternion"]) == bool(TASKS[name].quaternion), name
+        upright = {"wxyz": task["quaternion"][0], "xyzw": task["quaternion"][3]}
+        for order, real in upright.items():
+            if abs(real) > 0.999:  # nothing is turned: the one number that is not 0 tells the order
+                assert TASKS[name].quaternion == order, name
+                told += 1
+    assert told >= 20
     for name, splits in found["suites"].items():
         assert {split: list(tasks) for split, tasks in metaworld.SUITES[name].items()} == splits
 
