@@ -1,6 +1,9 @@
 """A policy in a process of its own decides what it would decide here, and its end is an error with the reason."""
 
+import os
+import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -100,6 +103,21 @@ def test_its_end_is_an_error_with_the_reason_and_it_can_begin_anew(policy, fault
         there.act({STATE: np.zeros((1, 2), np.float32)}, np.ones(1, bool))
     there.reset(np.arange(1), np.array([1]))
     assert there.act({STATE: np.zeros((1, 2), np.float32)}, np.ones(1, bool)).action.shape == (1, 2)
+
+
+def test_ctrl_c_during_a_decision_gives_the_process_up(policy):
+    there = policy(fault="nap")
+    seen, everyone = {STATE: np.zeros((1, 2), np.float32)}, np.ones(1, bool)
+    there.reset(np.arange(1), np.array([1]))
+    for _ in range(4):
+        there.act(seen, everyone)
+    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        there.act(seen, everyone)
+    with pytest.raises(PolicyLostError, match="interrupted"):
+        there.act(seen, everyone)
+    there.reset(np.arange(1), np.array([1]))
+    assert there.act(seen, everyone).action.shape == (1, 2)
 
 
 def test_a_policy_that_does_not_start_says_why(policy):

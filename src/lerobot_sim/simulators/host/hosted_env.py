@@ -124,6 +124,9 @@ class HostedEnv:
             session = self._session = self._session or self._start()
             if session.outcomes is not None:
                 return session
+            if session.process.is_answering:  # its start was interrupted here
+                self._drop()
+                continue
             try:
                 self._known, instructions = session.begin(self._known)
             except LostError as error:

@@ -22,7 +22,7 @@ from lerobot_sim.spec import Camera, EnvSpec
 
 from .channel import LateError, LostError, Part
 from .policy_worker import DECIDE, DECIDED, decision_of, kinds_of
-from .process import Process, Program, RaisedError, WorkerStartError
+from .process import AbandonedError, Process, Program, RaisedError, WorkerStartError
 
 _logger = logging.getLogger(__name__)
 
@@ -92,9 +92,11 @@ class HostedPolicy:
                 self._input_kinds = kinds_of(host)
             for name, value in host.items():
                 self._inputs[name][...] = value
+            process.is_answering = True
             process.wire.signal(DECIDE)
             byte = process.wire.answer(self._act_s)
             if byte == DECIDED:
+                process.is_answering = False
                 parts = self._outputs
             else:
                 parts = process.message(byte, self._act_s)[1]
@@ -146,10 +148,13 @@ class HostedPolicy:
     def _present(self) -> Process:
         if self._process is None:
             raise PolicyLostError("The policy's process is gone: reset the lanes that it is to decide for.")
+        if self._process.is_answering:
+            raise self._lost(AbandonedError("a call was interrupted before its answer had come"), "rest")
         return self._process
 
     def _lost(self, error: SimError, doing: str) -> PolicyLostError:
-        process, self._process = self._present(), None
+        process, self._process = self._process, None
+        assert process is not None
         reason = process.why(error, doing)
         process.end()
         _logger.warning("%s", reason)
