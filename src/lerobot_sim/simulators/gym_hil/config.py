@@ -37,8 +37,8 @@ class Config(NamedTuple):
 
 def is_guide(keys: Mapping[str, Any]) -> bool:
     """Whether a file's keys are those of a guide to gym-hil, and not of something else."""
-    env = keys.get("env", keys)
-    named = cast("Mapping[str, Any]", env) if isinstance(env, Mapping) else {}
+    env: Any = keys.get("env", keys)
+    named: Mapping[str, Any] = cast("Mapping[str, Any]", env) if isinstance(env, Mapping) else {}
     return "gym_hil_config" in keys or named.get("name") in ("gym_hil", "franka_sim") or named.get("type") == "hil"
 
 
