@@ -229,7 +229,8 @@ class Ours:
 def in_turns(turns: Mapping[str, Callable[[], None]], rounds: int, repeats: int = 20) -> dict[str, float]:
     """Microseconds of wall clock of a turn, in batches that follow each other, A B A B ….
 
-    Of each the tenth percentile of the batches: on a shared machine most of them are interrupted by others.
+    Of each the best batch: on a shared machine most of them are interrupted by others, and what waits for another
+    process suffers most from it.
     """
     times: dict[str, list[float]] = {name: [] for name in turns}
     for index in range(rounds + 1):
@@ -240,7 +241,7 @@ def in_turns(turns: Mapping[str, Callable[[], None]], rounds: int, repeats: int 
                 turn()
             if index:
                 times[name].append((time.perf_counter() - since) / repeats * 1e6)
-    return {name: statistics.quantiles(values, n=10)[0] for name, values in times.items()}
+    return {name: min(values) for name, values in times.items()}
 
 
 def round_trips(full: bool) -> list[Row]:
