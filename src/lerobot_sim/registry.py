@@ -50,9 +50,14 @@ FAMILIES: Mapping[str, str] = {
 _FAMILIES = "lerobot_sim.simulators.families"
 
 EXPERTS: Mapping[str, str] = {
+    "aloha/*": "lerobot_sim.experts.aloha:make",
     "gym-hil/panda-pick-cube": "lerobot_sim.experts.gym_hil:make",
+    "isaac-lab/lift-cube": "lerobot_sim.experts.isaac_lab:make",
+    "isaac-lab/pick-place": "lerobot_sim.experts.isaac_lab:make",
+    "isaac-lab/reach": "lerobot_sim.experts.isaac_lab:make",
     "libero/libero_object-*": "lerobot_sim.experts.libero:make",
     "libero/libero_spatial-*": "lerobot_sim.experts.libero:make",
+    "metaworld/*": "lerobot_sim.experts.metaworld:make",
     "mujoco/aloha-transfer": "lerobot_sim.experts.mujoco.aloha_transfer:make",
     "mujoco/drawer": "lerobot_sim.experts.mujoco.drawer:make",
     "mujoco/insert": "lerobot_sim.experts.mujoco.insert:make",
@@ -65,6 +70,7 @@ EXPERTS: Mapping[str, str] = {
     "numpy/pick-place": "lerobot_sim.experts.pick_place:make",
     "numpy/push-t": "lerobot_sim.experts.push_t:make",
     "numpy/reach": "lerobot_sim.experts.reach:make",
+    "pusht/push-t": "lerobot_sim.experts.pusht:make",
 }
 """Environment's id, or a pattern of ids -> "module:factory" of its scripted expert; a factory takes the EnvSpec."""
 
