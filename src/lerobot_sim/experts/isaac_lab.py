@@ -88,8 +88,8 @@ def _carry(hold: _Hold, place: Floats, goal: Floats) -> tuple[Floats, Flags]:
     cube = hold.cube
     far = np.hypot(*(cube - goal)[:, :2].T)
     along = (cube[:, 2] > 0.5 * CARRY) | (far < 3 * NEAR)
-    over = np.where(along[:, None], goal[:, :2], cube[:, :2])
-    height = np.where(far < 2 * NEAR, arm.HALF_EDGE, CARRY)
+    over = np.where(along[:, None], goal[:, :2] + (hold.tip - cube)[:, :2], cube[:, :2])
+    height = arm.HALF_EDGE + np.clip((far - NEAR) / (3 * NEAR), 0, 1) * (CARRY - arm.HALF_EDGE)
     place = np.where(hold.gripped[:, None], np.concatenate([over, height[:, None]], axis=1), place)
     there = (far < NEAR) & (cube[:, 2] < arm.HALF_EDGE + 0.006)
     away = np.stack([cube[:, 0], cube[:, 1], np.full(len(cube), ABOVE)], axis=1)

@@ -120,10 +120,10 @@ def episode_here_of(env, actions):
 
 @pytest.mark.slow
 def test_the_expert_solves_the_tasks_in_a_process_of_their_own():
-    for task in ("lift-cube", "reach"):
+    for task in ("lift-cube", "reach", "pick-place"):
         env = ours(MODULE, task, 4)
-        episodes = list(rollout(env, expert.make(env.spec), range(8)))
-        assert sum(episode.succeeded(env.spec.success_rule) for episode in episodes) >= 7
+        episodes = list(rollout(env, expert.make(env.spec), range(4)))
+        assert sum(episode.succeeded(env.spec.success_rule) for episode in episodes) >= 3
         assert {episode.end for episode in episodes} <= {End.TERMINATED, End.TIME_LIMIT}
         env.close()
 
