@@ -22,8 +22,8 @@ from .scripted import Floats, ScriptedExpert
 GAIN = 16.0
 """Action for a distance, in 1/m; an action of 1 is a wish to be 5 cm farther, and moves about 1.5 cm a step."""
 STRETCHED = (1.0, 48.0)
-"""Height of a thing on a table above which the arm is stretched, in m, and the gain there, in 1/m: what is left of the
-controller's posture then holds smaller wishes back."""
+"""Height of a thing on a table above which the arm is stretched, in m, and the gain there and over the plate, in 1/m:
+the controller's wish for its first posture holds smaller ones back."""
 FUNNEL = (0.01, 0.06)
 """Horizontal distances at which the funnel's height is zero and all of it, in m."""
 
@@ -103,7 +103,7 @@ class Put:
 
 PUTS: Mapping[str, Put] = {
     "basket": Put(clearance=0.19, release=0.15, near=0.03),
-    "plate": Put(clearance=0.12, release=0.022, near=0.018),
+    "plate": Put(clearance=0.12, release=0.025, near=0.018),
 }
 """Kind of target -> how a thing is put there."""
 
@@ -143,7 +143,8 @@ def _decide(task: Task) -> Callable[[dict[str, Floats]], Floats]:
         reach[:, 2] += 0.09 * _share(distance) + (0.1 * _share(distance - 0.06) if cabinets else 0.0)
         move = np.where(held[:, None], carry, reach)
         move = np.where((done & slack)[:, None], np.array([0.0, 0.0, 0.1]), move)
-        gain = np.where(body[:, 2] > STRETCHED[0], STRETCHED[1], GAIN)
+        firm = (body[:, 2] > STRETCHED[0]) | (held & (share < 1.0) & bool(cabinets))
+        gain = np.where(firm, STRETCHED[1], GAIN)
         shut = np.where(~done & (held | near), 1.0, -1.0)
         return np.concatenate([np.clip(gain[:, None] * move, -1.0, 1.0), np.zeros_like(move), shut[:, None]], axis=1)
 
