@@ -147,3 +147,14 @@ def test_the_catalogues_need_no_simulator():
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert int(said[0]) > 190
     assert said[1:] == []
+
+
+def test_a_guides_file_is_its_simulators_environment(tmp_path):
+    path = tmp_path / "gym_hil_env.json"
+    path.write_text('{"env": {"name": "gym_hil", "task": "PandaPickCubeKeyboard-v0"}}')
+    factory = registry._factory(registry.resolve(str(path)))
+    assert factory.func.__module__ == "lerobot_sim.simulators.gym_hil.config"
+    path.write_text('{"model": "scene.xml"}')
+    assert registry._factory(str(path)).func.__module__ == "lerobot_sim.envs.mujoco.any_model"
+    path.write_text("{")
+    assert registry._factory(str(path)).func.__module__ == "lerobot_sim.envs.mujoco.any_model"

@@ -6,6 +6,7 @@ Ours are in the tables below; third parties add theirs by the entry points `lero
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
@@ -86,6 +87,8 @@ _ANY_MODEL = "lerobot_sim.envs.mujoco.any_model:from_mjcf"
 FILES: Mapping[str, str] = dict.fromkeys((".json", ".mjb", ".toml", ".urdf", ".xml"), _ANY_MODEL)
 """Ending of a file that describes an environment -> "module:factory"; a factory takes the path, then keywords."""
 
+GUIDES = ("lerobot_sim.simulators.gym_hil.config",)
+"""Modules that know the JSON files of other texts: `is_guide(keys)` and `from_config(path, num_envs)`."""
 
 CONTENTS = "model_sha256"
 """The option that tells the contents of a user's own model, and that no factory takes."""
@@ -255,9 +258,21 @@ def _factory(env_id: str) -> Callable[..., Env]:
         return partial(import_module(_FAMILIES).make, FAMILIES[family], task)
     suffix = Path(env_id).suffix
     if suffix in FILES:
-        return partial(_load(FILES[suffix]), env_id)
+        return partial(_load(_guide_of(Path(env_id)) or FILES[suffix]), env_id)
     ours = env_id in ENVIRONMENTS
     return _load(ENVIRONMENTS[env_id]) if ours else _load_plug_in("lerobot_sim.envs", env_id)
+
+
+def _guide_of(path: Path) -> str | None:
+    """The factory for a JSON file that a guide to some simulator describes; None for every other file."""
+    if path.suffix != ".json" or not path.is_file():
+        return None
+    try:
+        keys = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        return None  # who reads it as ours says what is wrong
+    found = (module for module in GUIDES if isinstance(keys, dict) and import_module(module).is_guide(keys))
+    return next((f"{module}:from_config" for module in found), None)
 
 
 def _load(target: str) -> Callable[..., Any]:

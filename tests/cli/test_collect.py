@@ -171,3 +171,15 @@ def test_bad_options_are_named_before_anything_is_made(command, tmp_path, argume
     assert result.code == 2
     assert said in result.err
     assert not (tmp_path / "d").exists()
+
+
+def test_an_environments_own_keywords_are_options(command, tmp_path):
+    data = tmp_path / "data"
+    said = command("collect", "mujoco/reach", "--episodes", "1", "--option", "reward=sparse", "--output-dir", data)
+    assert said.code == 0, said.err
+    record = json.loads((data / "sim/run.json").read_text())
+    assert record["environment"]["options"]["reward"] == "sparse"
+    wrong = command("collect", "mujoco/reach", "--option", "reward", "--output-dir", tmp_path / "other")
+    assert wrong.code == 2
+    assert "NAME=VALUE" in wrong.err
+    assert not (tmp_path / "other").exists()

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from lerobot_sim.cli.options import values_of
 from lerobot_sim.cli.train_flags import translated
-from lerobot_sim.cli.train_lerobot import settings_of
 from lerobot_sim.errors import InputError, UnknownNameError
 
 ACT = (
@@ -63,7 +63,7 @@ def test_settings_are_read_as_json_where_they_are():
         "vision_backbone=resnet18",
         "use_vae=True",
     )
-    assert settings_of(pairs) == {
+    assert values_of("--setting", pairs) == {
         "chunk_size": 20,
         "kl_weight": 0.5,
         "pretrained_backbone_weights": None,
@@ -71,4 +71,4 @@ def test_settings_are_read_as_json_where_they_are():
         "use_vae": True,
     }
     with pytest.raises(InputError, match="NAME=VALUE"):
-        settings_of(("chunk_size",))
+        values_of("--setting", ("chunk_size",))

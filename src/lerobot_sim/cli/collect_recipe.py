@@ -40,6 +40,7 @@ class Recipe:
         cameras: What is recorded of them, by name.
         video: How pictures are encoded.
         model_path: The user's own model of the robot.
+        option: NAME=VALUE of the environment's own keywords.
         states: Whether every step's simulation state is kept; None: where the environment can restore it.
     """
 
@@ -55,10 +56,11 @@ class Recipe:
     video: VideoSettings = field(default_factory=VideoSettings)
     states: bool | None = None
     model_path: str = ""
+    option: Sequence[str] = ()
 
     def make_env(self) -> Env:
         """The environment, shortened where that was asked."""
-        env = registry.make(self.task, self.num_envs, **env_options(self.robot, self.model_path))
+        env = registry.make(self.task, self.num_envs, **env_options(self.robot, self.model_path, self.option))
         if self.episode_length is None and not self.stop_at_success:
             return env
         try:

@@ -90,6 +90,7 @@ def _recipe(options: CollectOptions) -> Recipe:
         task=options.task,
         robot=options.robot,
         model_path=str(options.model_path or ""),
+        option=options.option,
         policy=options.policy,
         num_envs=min(options.num_envs, lanes),
         first_seed=demonstration_seeds(options.seed, 1).start,

@@ -46,7 +46,11 @@ class Console:
         )
         with Progress(*columns, console=RichConsole(stderr=True)) as bar:
             task = bar.add_task(what, total=total)
-            yield lambda done, total=None: bar.update(task, completed=done, total=total)
+
+            def show(done: float, total: float | None = None) -> None:
+                bar.update(task, completed=done, total=total)
+
+            yield show
 
     def profile(self, profile: Profile, asked: bool) -> None:
         """Where the time went, if it was asked."""

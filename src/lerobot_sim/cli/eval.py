@@ -201,7 +201,7 @@ def _protocol(options: EvalOptions) -> Any:
     from lerobot_sim import registry
     from lerobot_sim.evaluation.protocol import find, of_task
 
-    who = env_options(options.robot, options.model_path)
+    who = env_options(options.robot, options.model_path, options.option)
     if options.task:
         return of_task(registry.resolve(options.task), who)
     protocol = find(options.protocol)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,9 @@ class RobotOptions(CommonOptions):
     model_path: Annotated[str, tyro.conf.arg(name="robot.model-path", metavar="PATH")] = ""
     """Your own MJCF of that robot, or a TOML file that describes one, in the place of ours."""
 
+    option: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """NAME=VALUE of the environment's own keywords, such as suite=ML10 or reward=sparse; again for a further one."""
+
     yes: bool = False
     """Where the task's simulator is not set up here, set it up without asking."""
 
@@ -67,10 +71,29 @@ def at_least(least: int, **counts: int) -> None:
             raise InputError(f"--{name.replace('_', '-')}: expected at least {least}, {value} came.")
 
 
-def env_options(robot: str, model_path: Path | str | None = None) -> dict[str, Any]:
+def env_options(robot: str, model_path: Path | str | None = None, option: Sequence[str] = ()) -> dict[str, Any]:
     """Keywords of an environment's factory."""
     who = {} if robot == "<usual>" else {"robot": robot}
-    return {**who, "model_path": str(model_path)} if model_path else who
+    own = {"model_path": str(model_path)} if model_path else {}
+    return {**who, **own, **values_of("--option", option)}
+
+
+def values_of(flag: str, pairs: Sequence[str]) -> dict[str, Any]:
+    """NAME=VALUE pairs; a value is JSON where it reads as JSON, else text.
+
+    Raises:
+        InputError: Something that is no pair.
+    """
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise InputError(f"{flag}: expected NAME=VALUE, '{pair}' came.")
+        try:
+            found[name.replace("-", "_")] = json.loads(text)
+        except ValueError:
+            found[name.replace("-", "_")] = {"True": True, "False": False, "None": None}.get(text, text)
+    return found
 
 
 def filled(pattern: Path | str, env_id: str, policy: str = "") -> Path:

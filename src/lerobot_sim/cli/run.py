@@ -103,7 +103,7 @@ def run(options: RunOptions, console: Any, *, log_every: int = 0) -> dict[str, A
     root = filled(options.output_dir, env_id)
     common: dict[str, Any] = {"seed": options.seed, "overwrite": options.overwrite}
     stepping: dict[str, Any] = {**common, "profile": options.profile, "robot": options.robot}
-    stepping["model_path"] = options.model_path
+    stepping |= {"model_path": options.model_path, "option": options.option}
     settings = {
         "env_id": env_id,
         "demo_episodes": demo_episodes,
@@ -112,6 +112,8 @@ def run(options: RunOptions, console: Any, *, log_every: int = 0) -> dict[str, A
         "seed": options.seed,
         "robot": options.robot,
     }
+    if options.option:
+        settings["option"] = " ".join(options.option)
     if options.model_path:
         settings["robot.model_path"] = str(options.model_path)
     with RunFolder(root, "run", settings, overwrite=options.overwrite, products=()) as folder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from typing import Any, TypeAlias
 
 from lerobot_sim.errors import InputError, MissingExtraError, SimError
 
-from .options import at_least, filled
+from .options import at_least, filled, values_of
 from .train import TrainOptions
 
 BATCH_SIZE = 8
@@ -33,7 +32,7 @@ def train_lerobot(options: TrainOptions, console: Any) -> dict[str, Any]:
     cameras = None if options.cameras == ("<all>",) else [name for name in options.cameras if name != "none"]
     config = LeRobotTrainingConfig(
         policy=options.policy,
-        settings=settings_of(options.setting),
+        settings=values_of("--setting", options.setting),
         steps=options.steps,
         batch_size=options.batch_size or BATCH_SIZE,
         accumulate=options.accumulate,
@@ -84,20 +83,6 @@ def train_lerobot(options: TrainOptions, console: Any) -> dict[str, Any]:
 
 _MAY_CHANGE = ("steps", "device", "save_every", "log_every", "cache_bytes")
 """Settings with which a run may go on other than it began."""
-
-
-def settings_of(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """NAME=VALUE pairs; a value is JSON where it reads as JSON, else text."""
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals or not name:
-            raise InputError(f"--setting: expected NAME=VALUE, '{pair}' came.")
-        try:
-            found[name.replace("-", "_")] = json.loads(text)
-        except ValueError:
-            found[name.replace("-", "_")] = {"True": True, "False": False, "None": None}.get(text, text)
-    return found
 
 
 def _environment(options: TrainOptions) -> Any:
