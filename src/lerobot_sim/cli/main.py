@@ -12,7 +12,7 @@ COMMANDS = {
     "list": "environments and their policies",
     "collect": "record demonstrations into a LeRobot dataset",
     "train": "train the student on a dataset",
-    "eval": "score a policy on held-out seeds, with an interval and videos",
+    "eval": "score a policy under a protocol: intervals, metrics, videos, a report",
     "compare": "which policy is better, and could it have been luck?",
     "report": "one page about an evaluation: plots, videos, every episode",
     "power": "how many episodes an evaluation needs",
