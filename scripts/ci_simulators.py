@@ -103,7 +103,7 @@ def run(families: Iterable[str]) -> int:
 
 def _python(module: str, *arguments: str, require: str = "") -> int:
     """Runs a module in a process of its own; gives its exit code."""
-    environment = {**os.environ, "LEROBOT_SIM_REQUIRE": require}
+    environment = {**os.environ, "LEROBOT_SIM_REQUIRE": require, "LEROBOT_SIM_LONG": require}
     command = [sys.executable, "-m", module, *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode  # noqa: S603
 

@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -11,3 +12,17 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings.register_profile("here", deadline=None)  # tests are never timed
 settings.load_profile("here")
+
+
+_LONG = {"isaac_lab": "isaac-lab", "libero": "libero", "metaworld": "metaworld"}
+"""Folder or module of tests -> simulator whose slow tests take many minutes."""
+
+
+def pytest_collection_modifyitems(items):
+    """Leaves the slow tests of the heavy simulators to `make test-simulators NAME=…`."""
+    wanted = os.environ.get("LEROBOT_SIM_LONG", "").split()
+    for item in items:
+        named = {part.removeprefix("test_").removesuffix(".py") for part in item.path.parts}
+        for word, family in _LONG.items():
+            if word in named and item.get_closest_marker("slow") and family not in wanted:
+                item.add_marker(pytest.mark.skip(reason=f"minutes long: make test-simulators NAME={family} runs it"))
