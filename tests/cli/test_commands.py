@@ -40,7 +40,7 @@ def test_every_command_has_help_that_shows_its_options(command, name):
 def test_command_help_loads_no_numpy():
     code = (
         "import sys\nfrom lerobot_sim.cli.main import main\ntry: main(['run', '--help'])\nexcept SystemExit: pass\n"
-        "print('numpy' in sys.modules, 'typeguard' in sys.modules, file=sys.stderr)"
+        "print('numpy' in sys.modules, 'pyarrow' in sys.modules, file=sys.stderr)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stderr.strip() == "False False"

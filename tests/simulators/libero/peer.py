@@ -68,17 +68,4 @@ def episode(given, out):
     np.savez(out, **rows)
 
 
-def languages():
-    """The instruction in each task's own description."""
-    import libero.libero.envs.bddl_utils as bddl_utils
-
-    folder = Path(get_libero_path("bddl_files"))
-    said = {}
-    for name in SUITES:
-        for task in suite(name).tasks:
-            problem = bddl_utils.get_problem_info(str(folder / task.problem_folder / task.bddl_file))
-            said[f"{name}/{task.name}"] = problem["language_instruction"]
-    print(json.dumps(said))
-
-
-{"catalogue": catalogue, "episode": episode, "languages": languages}[sys.argv[1]](*sys.argv[2:])
+{"catalogue": catalogue, "episode": episode}[sys.argv[1]](*sys.argv[2:])
