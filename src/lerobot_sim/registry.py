@@ -87,7 +87,11 @@ _ANY_MODEL = "lerobot_sim.envs.mujoco.any_model:from_mjcf"
 FILES: Mapping[str, str] = dict.fromkeys((".json", ".mjb", ".toml", ".urdf", ".xml"), _ANY_MODEL)
 """Ending of a file that describes an environment -> "module:factory"; a factory takes the path, then keywords."""
 
-GUIDES = ("lerobot_sim.simulators.gym_hil.config",)
+GUIDES = (
+    "lerobot_sim.simulators.gym_hil.config",
+    "lerobot_sim.simulators.isaac_lab.guide",
+    "lerobot_sim.simulators.metaworld.config",
+)
 """Modules that know the JSON files of other texts: `is_guide(keys)` and `from_config(path, num_envs)`."""
 
 CONTENTS = "model_sha256"

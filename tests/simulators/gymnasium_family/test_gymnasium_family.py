@@ -1,5 +1,9 @@
 """gymnasium's registry as a family: in this process, and in one of its own."""
 
+import os
+import subprocess
+import sys
+
 import gymnasium
 import numpy as np
 import pytest
@@ -27,6 +31,18 @@ def test_every_task_of_the_catalogue_runs_here(task):
     rows = episode_here(env, 3, random_actions(env.spec, 3, 3))
     env.close()
     assert np.isfinite(rows[STATE]).all()
+
+
+def test_without_a_display_nobody_looks_for_one():
+    """SDL, which draws gymnasium's pictures, would write a line to standard error for every environment."""
+    hidden = ("DISPLAY", "WAYLAND_DISPLAY", "SDL_VIDEODRIVER", "XDG_RUNTIME_DIR")
+    code = (
+        "import lerobot_sim; env = lerobot_sim.make('gymnasium/CartPole-v1'); env.reset([0], [0]);"
+        "print(env.render(dict(env.spec.cameras))['front'].std() > 5); env.close()"
+    )
+    clean = {name: value for name, value in os.environ.items() if name not in hidden}
+    done = subprocess.run([sys.executable, "-c", code], env=clean, capture_output=True, text=True, check=True)
+    assert (done.stdout.split()[-1], done.stderr) == ("True", "")
 
 
 def test_the_catalogue_holds_every_classic_task():

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lerobot_sim import registry
 from lerobot_sim.errors import InputError, UnknownNameError
 from lerobot_sim.experts import isaac_lab as expert
 from lerobot_sim.simulators import isaac_lab
 from lerobot_sim.simulators.isaac_lab import arm, scene_text, views
+from lerobot_sim.simulators.isaac_lab.guide import is_guide
 from lerobot_sim.simulators.isaac_lab.scene import find
 from lerobot_sim.simulators.isaac_lab.task import CATALOGUE, Seen, home, judge, observe, start, targets
 from tests.simulators.isaac_lab.guide import CONFIG
@@ -40,6 +42,18 @@ def test_every_task_has_a_spec_and_words_of_the_guides_lead_to_it():
     assert isaac_lab.spec("scene").success_rule == "none"
     with pytest.raises(UnknownNameError, match="Did you mean 'lift-cube'"):
         isaac_lab.spec("lift_cubes")
+
+
+def test_the_guides_file_names_its_task(tmp_path):
+    file = tmp_path / "isaac.json"
+    file.write_text(json.dumps(CONFIG))
+    with pytest.raises(InputError, match="no file /path/to/scene.usd"):
+        registry.make(str(file))
+    robot = {"name": "arm", "task": "open_drawer"}
+    file.write_text(json.dumps({"isaac_sim_config": {"robot_config": robot}}))
+    with pytest.raises(UnknownNameError, match="pick_and_place"):
+        registry.make(str(file))
+    assert not is_guide({"task": "PandaPickCubeBase-v0"})
 
 
 def test_the_guides_configuration_is_read_and_its_missing_scene_is_named(tmp_path):

@@ -5,11 +5,14 @@ import json
 import numpy as np
 import pytest
 
+from lerobot_sim import registry
 from lerobot_sim.errors import InputError, UnknownNameError
 from lerobot_sim.simulators import metaworld
 from lerobot_sim.simulators.metaworld.catalogue import TASKS
+from lerobot_sim.simulators.metaworld.config import is_guide
 from lerobot_sim.simulators.metaworld.suites import SUITES, goal_of_seed
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE
+from tests.simulators.conftest import needs
 
 
 def test_there_are_50_tasks_each_with_its_own_words():
@@ -180,6 +183,31 @@ def test_the_guides_configuration_is_read_as_it_stands():
         metaworld.read_config({"task": "push", "image_sizes": 3})
     with pytest.raises(UnknownNameError, match="push-v3"):
         metaworld.read_config({"task": "pushh-v2"})
+
+
+ASKED = {"task": "mw-pick-place-v2-goal-observable", "observation_type": "pixels_agent_pos", "image_size": 96}
+
+
+@needs("metaworld")
+@pytest.mark.parametrize("keys", [ASKED, {"metaworld_config": ASKED}, {"env": {"type": "metaworld", **ASKED}}])
+def test_the_guides_file_is_an_environment(tmp_path, keys):
+    path = tmp_path / "metaworld.json"
+    path.write_text(json.dumps(keys))
+    env = registry.make(str(path))
+    env.close()
+    assert (env.spec.id, env.spec.cameras["corner2"].width) == ("metaworld/pick-place-v3", 96)
+
+
+def test_other_files_are_not_metaworlds_and_faulty_ones_say_why(tmp_path):
+    assert not is_guide({"task": "PandaPickCubeBase-v0"})
+    assert not is_guide({"name": "my-arm", "model_path": "arm.xml"})
+    path = tmp_path / "metaworld.json"
+    path.write_text(json.dumps({"metaworld_config": {"seed": 3}}))
+    with pytest.raises(InputError, match="'task'"):
+        registry.make(str(path))
+    path.write_text(json.dumps({"metaworld_config": {"task": "pushh-v2"}}))
+    with pytest.raises(UnknownNameError, match="push-v3"):
+        registry.make(str(path))
 
 
 def test_hidden_goals_are_the_default_of_ml_alone():

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
@@ -62,6 +64,7 @@ def make_env(task: str, num_envs: int, options: Mapping[str, Any], given: Mappin
     pictures = "render_mode" not in keywords and _gives_pictures(gym_id)
     if pictures:
         keywords["render_mode"] = "rgb_array"
+        _draw_without_display()
 
     def make() -> AnyEnv:
         try:
@@ -81,6 +84,12 @@ def make_env(task: str, num_envs: int, options: Mapping[str, Any], given: Mappin
         _logger.warning("'%s' has no camera here, for its pictures need more: %s", gym_id, error)
         del keywords["render_mode"]
         return GymnasiumEnv(make, num_envs, **said)
+
+
+def _draw_without_display() -> None:
+    """Where there is no display, SDL, with which gymnasium draws, shall not look for one and complain."""
+    if sys.platform.startswith("linux") and not {"DISPLAY", "WAYLAND_DISPLAY"} & set(os.environ):
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 
 
 def _registered(task: str, module: str | None) -> str:
