@@ -1,4 +1,4 @@
-"""The guides' JSON files of Isaac as environments: `lerobot_sim.make("isaac.json")` with an `isaac_sim_config` in it."""
+"""The guides' JSON files of Isaac, with an `isaac_sim_config` in them: `lerobot_sim.make("isaac.json")`."""
 
 from __future__ import annotations
 
