@@ -11,8 +11,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def read_ahead(calls: Iterable[Callable[[], T]], ahead: int) -> Generator[T]:
-    """The results of some calls in their order; a thread is up to `ahead` calls further.
+def read_ahead(calls: Iterable[Callable[[], T]], ahead: int, threads: int = 1) -> Generator[T]:
+    """The results of some calls in their order; threads are up to `ahead` calls further.
 
     What a call raises is raised where its result would have come. Leaving early waits for the call that runs.
     """
@@ -21,7 +21,7 @@ def read_ahead(calls: Iterable[Callable[[], T]], ahead: int) -> Generator[T]:
         for call in calls:
             yield call()
         return
-    pool = ThreadPoolExecutor(1, "ahead")
+    pool = ThreadPoolExecutor(threads, "ahead")
     try:
         waiting: deque[Future[T]] = deque(pool.submit(call) for call in itertools.islice(calls, ahead))
         while waiting:

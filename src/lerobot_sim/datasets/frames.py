@@ -60,6 +60,7 @@ class FrameReader:
         root: The dataset's folder, as it is now: episodes that are added later are not seen.
         cameras: Which cameras `rows` and `episodes` give, by key or by name; all by default.
         cache_bytes: How much memory decoded frames may take after they were given.
+        evict: Once that is full, let go what was not asked for longest; see `FrameCache`.
         threads: How many files are decoded at once.
         tolerance_s: How far a frame's time may be from its row's.
 
@@ -74,6 +75,7 @@ class FrameReader:
         cameras: Iterable[str] | None = None,
         *,
         cache_bytes: int = 256 << 20,
+        evict: bool = True,
         threads: int | None = None,
         tolerance_s: float = TOLERANCE_S,
     ) -> None:
@@ -88,7 +90,7 @@ class FrameReader:
         self._tolerance_s = tolerance_s
         self._columns: dict[str, NDArray[Any]] = {}
         self._lock = threading.Lock()
-        self._cache = FrameCache(cache_bytes)
+        self._cache = FrameCache(cache_bytes, evict)
         self._videos = VideoDecoder()
         self._images: StoredImages | None = None
         if any(not feature.is_video for feature in self._features.values()):

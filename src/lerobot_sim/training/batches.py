@@ -1,8 +1,9 @@
 """Batches of a dataset's rows as LeRobot's policies learn from them, in an order that is a function of the seed.
 
 Each row comes with a window around it: the observations that the policy reads (times before the row) and the actions
-that it predicts (times after it), held at the episode's ends, with a mask of those that lie beyond. A thread decodes
-the next batches while the present one is learned from.
+that it predicts (times after it), held at the episode's ends, with a mask of those that lie beyond. Workers, threads of this
+process, make the next batches while the present one is learned from: memory is what the reader keeps of decoded
+frames, and `ahead` batches.
 """
 
 from __future__ import annotations
@@ -43,9 +44,15 @@ class Windows:
 
 
 def batches(
-    reader: FrameReader, windows: Windows, batch_size: int, seed: int, first: int = 0, ahead: int = 2
+    reader: FrameReader,
+    windows: Windows,
+    batch_size: int,
+    seed: int,
+    first: int = 0,
+    ahead: int = 2,
+    workers: int = 1,
 ) -> Iterator[Arrays]:
-    """Endless batches; the k-th is the same however often one stops and goes on.
+    """Endless batches; the k-th is the same however often one stops and goes on, and whatever the number of workers.
 
     Args:
         reader: Of the dataset.
@@ -53,14 +60,36 @@ def batches(
         batch_size: Rows a batch.
         seed: Of the order: each epoch is a permutation of its own.
         first: Number of the first batch.
-        ahead: How many batches are read ahead.
+        ahead: How many batches are made ahead.
+        workers: Threads that make them, one batch each; 0: this one, when a batch is asked for.
 
     Raises:
         InputError: Every episode is too short.
     """
     starts = usable_rows(reader, windows)
     calls = (partial(_batch, reader, windows, rows) for rows in _rows(starts, batch_size, seed, first))
-    return read_ahead(calls, ahead)
+    return read_ahead(calls, max(ahead, workers) if workers else 0, max(1, workers))
+
+
+def tensors_of(batch: Arrays, device: str = "cpu") -> dict[str, Any]:
+    """As LeRobot's loader gives them: float32, images (…, 3, h, w) in [0, 1]; pictures travel as bytes.
+
+    Args:
+        batch: As `batches` yields it; its arrays are used, not copied, where that can be.
+        device: Where the tensors are to be.
+    """
+    import torch
+
+    found: dict[str, Any] = {}
+    for key, value in batch.items():
+        if key == "task":
+            found[key] = value
+        elif value.dtype == np.uint8:
+            found[key] = torch.from_numpy(value).to(device).movedim(-1, -3).to(torch.float32).div_(255)
+        else:
+            tensor = torch.from_numpy(np.ascontiguousarray(value)).to(device)
+            found[key] = tensor if value.dtype == np.bool_ else tensor.to(torch.float32)
+    return found
 
 
 def usable_rows(reader: FrameReader, windows: Windows) -> NDArray[np.int64]:
