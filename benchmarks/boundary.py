@@ -2,228 +2,34 @@
 
 Round trips are wall-clock time, since waiting is what they are about; all of them move the same two pictures of
 224 x 224 x 3 and a state out of a process that does nothing else, and are measured in turns. The bare ping-pong is one
-byte each way through the primitive that the host uses (a pipe, read after a poll), with no array at all.
+byte each way through the primitive that the host uses, a pipe read after a poll, with no array at all; nobody spins.
+
+Two processes that only ever wait for each other are put on one core by the system, where a switch costs a tenth of what
+it costs to wake another core, which is where a worker sits that has work to do at the same time. So all is measured
+twice: left to the system, and with the two ends bound to two cores. The budget says where ours goes on one core.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import select
 import signal
 import statistics
-import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from boundary_peers import Asynchronous, OneProcess, Ours, Pickled, PingPong, copy_images, program
 from harness import Row, less_is_better, main
 
 from lerobot_sim import End, rollout
-from lerobot_sim.env import Batch, Step, check_lanes
+from lerobot_sim.env import Batch
 from lerobot_sim.policy import Decision
-from lerobot_sim.simulators.host.hosted_env import HostedEnv, Program
+from lerobot_sim.simulators.host.hosted_env import HostedEnv
 from lerobot_sim.simulators.host.workers import hosted
-from lerobot_sim.spec import STATE, Camera, EnvSpec, Feature
-
-PICTURE = Camera(height=224, width=224)
-SPEC = EnvSpec(
-    id="boundary/still",
-    version=1,
-    fps=10,
-    max_steps=10**9,
-    observation={STATE: Feature(shape=(39,), dtype="float32")},
-    action=Feature(shape=(4,), dtype="float32"),
-    cameras={"left": PICTURE, "right": PICTURE},
-)
-
-
-class Still:
-    """Lanes that cost nothing: the same pictures and state for ever; a reset may sleep, an episode may end.
-
-    Args:
-        num_envs: Number of lanes.
-        reset_s: How long a lane's reset sleeps.
-        length: About how many steps an episode has; it differs by seed.
-    """
-
-    def __init__(self, num_envs: int = 1, reset_s: float = 0.0, length: int = 0) -> None:
-        self.spec, self.num_envs, self.instructions = SPEC, num_envs, [""] * num_envs
-        self._reset_s, self._length = reset_s, length
-        self._images: Batch = {
-            name: np.full((num_envs, 224, 224, 3), shade, np.uint8) for name, shade in (("left", 50), ("right", 150))
-        }
-        self._end = np.full(num_envs, int(End.OPERATOR))
-        self._left = np.zeros(num_envs, np.int64)
-        observation = {STATE: np.zeros((num_envs, 39), np.float32)}
-        self._step = Step(observation, np.zeros(num_envs, np.float32), np.zeros(num_envs, bool), self._end, {})
-
-    def reset(self, lanes: Any, seeds: Any, params: Any = None) -> Batch:
-        """Sleeps once a lane."""
-        rows = check_lanes(self.num_envs, lanes)
-        time.sleep(self._reset_s * len(rows))
-        self._end[rows] = End.RUNNING
-        self._left[rows] = self._length + np.asarray(seeds) % max(1, self._length)
-        return self._step.observation
-
-    def step(self, action: Any, active: Any) -> Step:
-        """Counts."""
-        if self._length:
-            self._left -= active
-            self._end[active & (self._left <= 0)] = End.TERMINATED
-        return self._step
-
-    def render(self, cameras: Mapping[str, Camera], lanes: Any = None) -> Batch:
-        """The same pictures."""
-        if lanes is None or len(lanes) == self.num_envs:
-            return {name: self._images[name] for name in cameras}
-        return {name: self._images[name][lanes] for name in cameras}
-
-    def close(self) -> None:
-        """Holds nothing."""
-
-
-class InPlace(Still):
-    """Draws where it is told to; its pictures are there already, so that nothing is left but the boundary."""
-
-    def render_into(self, cameras: Any, lanes: Any, out: Any) -> None:
-        """Touches every picture."""
-        for place in out.values():
-            place[:, 0, 0] = 50
-
-
-def program(factory: str = "Still", **keywords: Any) -> Program:
-    here = Path(__file__).parent
-    modules = {"boundary": Path(__file__), "harness": here / "harness.py"}
-    return Program(python=Path(sys.executable), factory=f"boundary:{factory}", keywords=keywords, modules=modules)
-
-
-class PingPong:
-    """One byte each way through two pipes; the asking side polls with a limit first, as the host does."""
-
-    def __init__(self) -> None:
-        theirs, self._out = os.pipe()
-        self._in, ours = os.pipe()
-        self._pid = os.fork()
-        if not self._pid:
-            os.close(self._out)
-            while os.read(theirs, 1):
-                os.write(ours, b".")
-            os._exit(0)
-        os.close(theirs)
-        os.close(ours)
-        self._poll = select.poll()
-        self._poll.register(self._in, select.POLLIN)
-
-    def turn(self) -> None:
-        os.write(self._out, b"s")
-        self._poll.poll(250)
-        os.read(self._in, 1)
-
-    def close(self) -> None:
-        os.close(self._out)
-        os.waitpid(self._pid, 0)
-        os.close(self._in)
-
-
-def answer(pipe: Connection) -> None:
-    """Pickles a step over a pipe until it is closed."""
-    env = Still()
-    try:
-        while True:
-            action = pipe.recv()
-            step = env.step(action, np.ones(1, bool))
-            pipe.send((step, env.render(env.spec.cameras)))
-    except EOFError:
-        return
-
-
-class Pickled:
-    """A worker that pickles all that it has to say."""
-
-    def __init__(self) -> None:
-        self._pipe, theirs = multiprocessing.Pipe()
-        self._process = multiprocessing.get_context("spawn").Process(target=answer, args=(theirs,), daemon=True)
-        self._process.start()
-        theirs.close()
-        self._action = np.zeros((1, 4), np.float32)
-        self.turn()
-
-    def turn(self) -> None:
-        self._pipe.send(self._action)
-        self._pipe.recv()
-
-    def close(self) -> None:
-        self._pipe.close()
-        self._process.join(5)
-
-
-def still_gymnasium() -> Any:
-    """The same as a gymnasium environment."""
-    import gymnasium
-    from gymnasium import spaces
-
-    class StillGymnasium(gymnasium.Env[Any, Any]):
-        action_space = spaces.Box(-1, 1, (4,), np.float32)
-        observation_space = spaces.Dict(
-            {
-                "state": spaces.Box(-1, 1, (39,), np.float32),
-                "left": spaces.Box(0, 255, (224, 224, 3), np.uint8),
-                "right": spaces.Box(0, 255, (224, 224, 3), np.uint8),
-            }
-        )
-
-        def __init__(self) -> None:
-            picture = np.full((224, 224, 3), 50, np.uint8)
-            self._seen = {"state": np.zeros(39, np.float32), "left": picture, "right": picture + 100}
-
-        def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
-            return self._seen, {}
-
-        def step(self, action: Any) -> Any:
-            return self._seen, 0.0, False, False, {}
-
-    return StillGymnasium()
-
-
-class Asynchronous:
-    """Gymnasium's AsyncVectorEnv with one environment, in shared memory."""
-
-    def __init__(self) -> None:
-        from gymnasium.vector import AsyncVectorEnv
-
-        self._env = AsyncVectorEnv([still_gymnasium], shared_memory=True)
-        self._env.reset(seed=1)
-        self._action = np.zeros((1, 4), np.float32)
-
-    def turn(self) -> None:
-        self._env.step(self._action)
-
-    def close(self) -> None:
-        self._env.close()
-
-
-class Ours:
-    """A worker of the host, stepped, its pictures with every step."""
-
-    def __init__(self, factory: str = "Still", pictures: bool = True) -> None:
-        self._env = HostedEnv(program(factory))
-        self._env.reset(np.zeros(1, np.int64), np.ones(1, np.int64))
-        self._action, self._active = np.zeros((1, 4), np.float32), np.ones(1, bool)
-        self._cameras = dict(SPEC.cameras) if pictures else {}
-        self.turn()
-
-    def turn(self) -> None:
-        self._env.step(self._action, self._active)
-        if self._cameras:
-            self._env.render(self._cameras)
-
-    def close(self) -> None:
-        self._env.close()
+from lerobot_sim.spec import Camera
 
 
 def in_turns(turns: Mapping[str, Callable[[], None]], rounds: int, repeats: int = 20) -> dict[str, float]:
@@ -244,26 +50,83 @@ def in_turns(turns: Mapping[str, Callable[[], None]], rounds: int, repeats: int 
     return {name: min(values) for name, values in times.items()}
 
 
+@contextmanager
+def on_two_cores(pids: list[int]) -> Generator[None]:
+    """This process on one core, the others on another."""
+    cores = os.sched_getaffinity(0)
+    mine, theirs = sorted(cores)[:2]
+    for pid in pids:
+        os.sched_setaffinity(pid, {theirs})
+    os.sched_setaffinity(0, {mine})
+    try:
+        yield
+    finally:
+        for pid in (0, *pids):
+            os.sched_setaffinity(pid, cores)
+
+
+def shared_core(peer: PingPong) -> str:
+    """How often the bare ping-pong's two ends sat on one core, in words."""
+
+    def core(pid: int) -> str:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[36]
+
+    if not Path("/proc/self/stat").exists():
+        return ""
+    together = 0
+    for _ in range(100):
+        for _ in range(10):
+            peer.turn()
+        together += core(peer.pid) == core(os.getpid())
+    return f", ends on one core {together}% of the time"
+
+
 def round_trips(full: bool) -> list[Row]:
+    rounds = 400 if full else 100
     with ExitStack() as stack:
-        peers: dict[str, Any] = {"bare": PingPong(), "ours": Ours(), "in place": Ours("InPlace")}
+        bare = PingPong()
+        peers: dict[str, Any] = {"bare": bare, "ours": Ours(), "in place": Ours("InPlace")}
         peers |= {"state": Ours(pictures=False), "gymnasium": Asynchronous(), "pickle": Pickled()}
         for peer in peers.values():
             stack.enter_context(closing(peer))
-        times = in_turns({name: peer.turn for name, peer in peers.items()}, 400 if full else 100)
+        turns = {name: peer.turn for name, peer in peers.items()}
+        one = stack.enter_context(closing(OneProcess()))
+        alone = {"both": one.turn, "copy": copy_images()}
+        times = in_turns({**turns, **alone}, rounds)
+        where = shared_core(bare)
+        apart: dict[str, float] = {}
+        if hasattr(os, "sched_setaffinity") and len(os.sched_getaffinity(0)) > 1:
+            with on_two_cores([peer.pid for peer in peers.values()]):
+                apart = in_turns(turns, rounds)
+    rows = rows_of(times, f"bare ping-pong of the same primitive{where}", "")
+    rows += rows_of(apart, "bare ping-pong, its ends on two cores", ", two cores") if apart else []
+    return rows + budget(times)
+
+
+def rows_of(times: Mapping[str, float], bare: str, where: str) -> list[Row]:
     import gymnasium
 
-    what = "round trip, 2 x 224x224x3 and state"
-    name = f"gymnasium {gymnasium.__version__} AsyncVectorEnv, shared memory"
-    return [
-        less_is_better(what, "us", times["ours"], times["bare"], "bare ping-pong of the same primitive", ">= 0.5x"),
-        less_is_better("the same, drawn in place", "us", times["in place"], times["bare"], "the same", ">= 0.5x"),
-        less_is_better("round trip, state only", "us", times["state"], times["bare"], "the same", ""),
-        less_is_better(what, "us", times["ours"], times["gymnasium"], name, ">= 4x"),
-        less_is_better("the same, drawn in place", "us", times["in place"], times["gymnasium"], "the same", ">= 4x"),
-        less_is_better(what, "us", times["ours"], times["pickle"], "pickle over a pipe", ">= 25x"),
-        less_is_better("the same, drawn in place", "us", times["in place"], times["pickle"], "the same", ">= 25x"),
+    names = {"bare": bare, "gymnasium": f"gymnasium {gymnasium.__version__} AsyncVectorEnv, shared memory"}
+    names |= {"pickle": "pickle over a pipe"}
+    what = {"ours": f"round trip, 2 x 224x224x3 and state{where}", "in place": f"the same, drawn in place{where}"}
+    rows = [
+        less_is_better(words, "us", times[mine], times[peer], names[peer], reach)
+        for peer, reach in (("bare", ">= 0.5x"), ("gymnasium", ">= 4x"), ("pickle", ">= 25x"))
+        for mine, words in what.items()
     ]
+    return [*rows, less_is_better(f"round trip, state only{where}", "us", times["state"], times["bare"], bare)]
+
+
+def budget(times: Mapping[str, float]) -> list[Row]:
+    """Where a round trip with pictures goes; the parts add up to it."""
+    python = times["both"] - times["copy"]
+    parts = {
+        "the bare ping-pong": times["bare"],
+        "a copy of the pictures (301 KB)": times["copy"],
+        "Python at both ends, measured in one process": python,
+        "rest: what the switches leave of caches": times["ours"] - times["bare"] - times["copy"] - python,
+    }
+    return [Row(what=f"of that round trip: {name}", unit="us", ours=value) for name, value in parts.items()]
 
 
 class Idle:

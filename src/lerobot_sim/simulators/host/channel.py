@@ -87,12 +87,18 @@ class Part:
     def __init__(self, fields: Mapping[str, tuple[str, Sequence[int]]], offset: int = 0) -> None:
         self.fields = {name: (dtype, tuple(shape)) for name, (dtype, shape) in fields.items()}
         self.offset = offset
-        self.places: dict[str, int] = {}
+        places: list[int] = []
         self.length = 0
-        for name, (dtype, shape) in self.fields.items():
-            self.places[name] = self.length
+        for dtype, shape in self.fields.values():
+            places.append(self.length)
             size = np.dtype(dtype).itemsize * int(np.prod(shape, dtype=np.int64))
             self.length += -(-size // ALIGNMENT) * ALIGNMENT
+        self.length = max(self.length, ALIGNMENT)
+        formats = list(self.fields.values())
+        self.record: Any = np.dtype(
+            {"names": list(self.fields), "formats": formats, "offsets": places, "itemsize": self.length}
+        )
+        """All arrays as one structured dtype: a view of a field is quicker made than an array over memory."""
 
     def to_json(self) -> dict[str, Any]:
         """What the other side needs to find the arrays."""
@@ -100,15 +106,8 @@ class Part:
 
     def arrays(self, memory: Any, start: int = 0) -> dict[str, NDArray[Any]]:
         """The arrays in mapped memory whose byte `start` is the part's first."""
-        found: dict[str, NDArray[Any]] = {}
-        for name, (dtype, shape) in self.fields.items():
-            count = int(np.prod(shape, dtype=np.int64))
-            if not count:
-                found[name] = np.zeros(shape, dtype)
-                continue
-            flat = np.frombuffer(memory, dtype, count, start + self.places[name])
-            found[name] = flat.reshape(shape)
-        return found
+        record: NDArray[Any] = np.ndarray((), self.record, memory, start)
+        return {name: record[name] for name in self.fields}
 
 
 def pack(header: Mapping[str, Any], arrays: Mapping[str, Any] | None = None) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,11 +164,11 @@ class HostedEnv:
             check_feature("action", self.spec.action, action, self._num_envs)
             check_active(self._num_envs, active)
         self._settle()
-        if not (self._all_here or self._here.any()):
-            return outcomes.standing_step()
         outcomes.action[...] = to_numpy(action)
         outcomes.active[...] = to_numpy(active)
         if not self._all_here:
+            if not self._here.any():
+                return outcomes.standing_step()
             outcomes.active &= self._here
         try:
             self._present().step()
@@ -200,7 +200,7 @@ class HostedEnv:
         if everyone and self._all_here and cameras:
             ready = self._present().ready_images(cameras, None)
             if ready is not None:
-                return {name: ready[name] for name in cameras}
+                return ready
         check_cameras(self.spec, cameras)
         rows = np.arange(self._num_envs) if lanes is None else check_lanes(self._num_envs, lanes)
         self._require_begun(rows)
@@ -213,7 +213,7 @@ class HostedEnv:
             self._lose(error, "render")
             return _black(cameras, len(rows))
         if there.all():
-            return {name: images[name] for name in cameras}
+            return images
         whole = _black(cameras, len(rows))  # pictures of lost lanes
         for name, image in whole.items():
             image[there] = images[name]
@@ -338,10 +338,9 @@ class HostedEnv:
 
 
 def _same_kind(array: Array, like: NDArray[Any]) -> bool:
-    if type(array) is not np.ndarray:
+    if not isinstance(array, np.ndarray):
         return False
-    host = cast("NDArray[Any]", array)
-    return host.shape == like.shape and host.dtype == like.dtype
+    return array.dtype == like.dtype and array.shape == like.shape  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
 
 
 def _same_lanes(lanes: Array, like: NDArray[np.int64]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,15 +37,18 @@ class Pictures:
         self.num_envs = num_envs
         self.slot = 0
         """Where the present pictures lie."""
-        self._all_fresh = False
-        self._fresh: NDArray[np.bool_] = np.zeros(num_envs, np.bool_)  # where not all: lanes shown as they stand
         self.wanted = False
         """Whether the last images that were ready were asked for."""
+        self._none = np.zeros(num_envs, np.bool_)  # these two are never written to
+        self._all = np.ones(num_envs, np.bool_)
+        self._fresh: NDArray[np.bool_] = self._none  # lanes that are shown as they stand
         fields = {name: image_field(camera, num_envs) for name, camera in cameras.items()}
         self._part = Part(fields)
-        self._part.offset = block.add(self._part.length * SLOTS)
-        self._memory = block.map(self._part.offset, self._part.length * SLOTS)
-        self._lent: list[list[weakref.ref[Any]]] = [[] for _ in range(SLOTS)]
+        length = self._part.length
+        self._part.offset = block.add(length * SLOTS)
+        memory = memoryview(block.map(self._part.offset, length * SLOTS))
+        self._slots = [memory[length * slot : length * (slot + 1)] for slot in range(SLOTS)]
+        self._lent: list[Callable[[], NDArray[Any] | None]] = [_nobody] * SLOTS  # what all images handed out keep alive
 
     def to_json(self) -> dict[str, Any]:
         """What the worker needs to know."""
@@ -54,64 +57,62 @@ class Pictures:
 
     def is_lent(self, slot: int) -> bool:
         """Whether somebody holds arrays over the slot."""
-        for reference in self._lent[slot]:  # noqa: SIM110  a generator costs three times as much
-            if reference() is not None:
-                return True
-        return False
+        return self._lent[slot]() is not None
 
     def next_slot(self) -> int:
         """A slot that nobody holds."""
         slot = 0
-        while self.is_lent(slot):
+        while self._lent[slot]() is not None:
             slot += 1
         return slot
 
     def drawn(self, slot: int, rows: NDArray[np.int64] | None = None) -> None:
         """Pictures of `rows`, all lanes by default, have come to lie in a slot; in the present one they join others."""
         if rows is None:
-            self._all_fresh = True
+            self._fresh = self._all
         else:
-            if slot != self.slot:
-                self.spoil()
-            self._fresh[rows] = True
+            self._mark(rows, fresh=True, others=self._fresh if slot == self.slot else self._none)
         self.slot = slot
 
     def spoil(self, rows: NDArray[np.int64] | None = None) -> None:
         """The pictures of `rows`, all lanes by default, no longer show how they stand."""
         if rows is None:
-            self._fresh[:] = False
+            self._fresh = self._none
         else:
-            self._fresh[:] |= self._all_fresh
-            self._fresh[rows] = False
-        self._all_fresh = False
+            self._mark(rows, fresh=False, others=self._fresh)
 
     def any_fresh(self) -> bool:
         """Whether some lane is shown as it stands."""
-        return self._all_fresh or bool(self._fresh.any())
+        return bool(self._fresh.any())
 
     def are_fresh(self, rows: NDArray[np.int64] | None) -> bool:
         """Whether `rows`, all lanes where None, are shown as they stand."""
-        return self._all_fresh or bool(self._fresh.all() if rows is None else self._fresh[rows].all())
+        return self._fresh is self._all or bool(self._fresh.all() if rows is None else self._fresh[rows].all())
 
     def lend(self, rows: NDArray[np.int64] | None) -> Batch:
         """Images of `rows` in the present slot, of all lanes where it is None."""
         self.wanted = True
-        first, last = (0, self.num_envs - 1) if rows is None else (int(rows[0]), int(rows[-1]))
-        together = rows is None or last - first + 1 == len(rows)
-        free = any(not self.is_lent(slot) for slot in range(SLOTS) if slot != self.slot)
-        flat = np.frombuffer(self._memory, np.uint8, self._part.length, self.slot * self._part.length)
-        if together and free:
-            owner = flat.base  # what every view of it keeps alive
-            assert owner is not None
-            held = [reference for reference in self._lent[self.slot] if reference() is not None]
-            self._lent[self.slot] = [*held, weakref.ref(owner)]
-        images: Batch = {}
-        for name, (dtype, shape) in self._part.fields.items():
-            image: NDArray[Any] = np.ndarray(shape, dtype, flat, self._part.places[name])
-            if rows is None:
-                images[name] = image if free else image.copy()
-            elif together:
-                images[name] = image[first : last + 1] if free else image[first : last + 1].copy()
-            else:
-                images[name] = image[rows]
-        return images
+        held = self._lent[self.slot]()
+        images: NDArray[Any] = np.ndarray((), self._part.record, self._slots[self.slot]) if held is None else held
+        if not self._is_another_free():
+            return {name: images[name][slice(None) if rows is None else rows].copy() for name in self.cameras}
+        self._lent[self.slot] = weakref.ref(images)  # the base of every view of it
+        if rows is None:
+            return {name: images[name] for name in self.cameras}
+        first, last = int(rows[0]), int(rows[-1])
+        together = last - first + 1 == len(rows)
+        return {name: images[name][first : last + 1] if together else images[name][rows] for name in self.cameras}
+
+    def _is_another_free(self) -> bool:
+        for slot in range(SLOTS):  # noqa: SIM110  a generator costs three times as much
+            if slot != self.slot and self._lent[slot]() is None:
+                return True
+        return False
+
+    def _mark(self, rows: NDArray[np.int64], *, fresh: bool, others: NDArray[np.bool_]) -> None:
+        self._fresh = others.copy()
+        self._fresh[rows] = fresh
+
+
+def _nobody() -> None:
+    """Stands for the reference to what was never lent."""

@@ -17,7 +17,7 @@ from lerobot_sim.spec import Camera, EnvSpec
 from .outcomes import Outcomes
 from .pictures import Pictures
 from .process import Process, Program, WorkerStartError
-from .worker import DONE, DONE_IN_PART
+from .worker import DONE, DONE_IN_PART, DONE_WITHOUT_PICTURES
 
 RINGS = 8
 """Sets of cameras whose pictures get room in shared memory; those of further sets are sent."""
@@ -26,6 +26,7 @@ LOOK_AT_LOG = 256
 """Steps between two looks at how long the log has grown."""
 
 _STEP = [bytes([128 + number]) for number in range(128)]
+_STEPPED = (DONE, DONE_IN_PART, DONE_WITHOUT_PICTURES)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +58,7 @@ class Session:
         self.process = Process(replace(program, keywords={**program.keywords, "num_envs": num_envs}))
         self.outcomes: Outcomes | None = None
         self._num_envs, self._limits, self._ahead = num_envs, limits, ahead
+        self._step_s = limits.step_s * num_envs
         self._pictures: Pictures | None = None
         self._rings: dict[frozenset[Any], Pictures] = {}
         self._steps = 0
@@ -88,7 +90,7 @@ class Session:
 
     def step(self) -> None:
         """Steps by the action and the mask that lie in the outcomes' arrays."""
-        outcomes, pictures = self.outcomes, self._pictures
+        outcomes, pictures, process = self.outcomes, self._pictures, self.process
         assert outcomes is not None
         into, slot = 1 - outcomes.front, -1
         if pictures is not None:
@@ -96,11 +98,10 @@ class Session:
                 slot = pictures.next_slot()
                 pictures.wanted = False
             pictures.spoil()
-        process = self.process
         process.is_answering = True
         process.wire.signal(_STEP[into | (slot + 1) << 1])
-        byte = process.wire.answer(self._limits.step_s * self._num_envs)
-        if byte not in b".:,":
+        byte = process.wire.answer(self._step_s)
+        if byte not in _STEPPED:
             process.message(byte, self._limits.step_s)
         process.is_answering = False
         outcomes.front = into
@@ -111,7 +112,7 @@ class Session:
                 pictures.drawn(slot, np.flatnonzero(outcomes.active & (outcomes.present("end") == End.RUNNING)))
         self._steps += 1
         if self._steps % LOOK_AT_LOG == 0:
-            self.process.trim_log()
+            process.trim_log()
 
     def move(self, name: str, arrays: Mapping[str, Any], rows: NDArray[np.int64]) -> list[str]:
         """Puts `rows` elsewhere by a "reset" or "set_state"; the instructions."""

@@ -113,14 +113,15 @@ class Service:
             outcome["o." + key][...] = value
         outcome["reward"][...] = step.reward
         outcome["success"][...] = step.success
-        outcome["end"][...] = step.end
+        end = outcome["end"]
+        end[...] = step.end
         for name, value in step.metrics.items():
             metrics[name][...] = value
         if slot < 0:
             return DONE
-        if outcome["end"].tobytes() == self._all_run and active.tobytes() == self._all_active:
+        if end.tobytes() == self._all_run and active.tobytes() == self._all_active:
             return DONE if self._draw_ahead(slot, self._everyone) else DONE_WITHOUT_PICTURES
-        rows = np.flatnonzero(active & (outcome["end"] == End.RUNNING))
+        rows = np.flatnonzero(active & (end == End.RUNNING))
         return DONE_IN_PART if self._draw_ahead(slot, rows) else DONE_WITHOUT_PICTURES
 
     def _draw_ahead(self, slot: int, rows: NDArray[np.int64]) -> bool:
@@ -139,10 +140,10 @@ class Service:
         whole = len(rows) == self._env.num_envs
         for name, place in self._slots[slot].items():
             image = to_numpy(images[name])
-            if image.shape != (len(rows), *place.shape[1:]) or image.dtype != place.dtype:
+            expected = place.shape if whole else (len(rows), *place.shape[1:])
+            if image.shape != expected or image.dtype != place.dtype:
                 raise BrokenPromiseError(
-                    f"Camera '{name}': expected {place.dtype} {(len(rows), *place.shape[1:])}, "
-                    f"{image.dtype} {image.shape} came."
+                    f"Camera '{name}': expected {place.dtype} {expected}, {image.dtype} {image.shape} came."
                 )
             place[... if whole else rows] = image
 
