@@ -41,7 +41,6 @@ REPLACED: Mapping[str, str] = {
     "config_path": "settings are a protocol: --protocol FILE.toml",
     "job_name": "the folder says which run it is: --output-dir",
     "eval.recording": "episodes are recorded by lerobot-sim collect TASK --policy PATH",
-    "trust_remote_code": "environments from elsewhere are installed as packages with an entry point lerobot_sim.envs",
     "max_episodes_rendered": "videos are --videos N",
     "eval.max_episodes_rendered": "videos are --videos N",
 }

@@ -38,7 +38,8 @@ start here:
   lerobot-sim COMMAND --help        what a command takes
 
 Every command takes --json (one JSON object on standard output) and --debug (full tracebacks); those that
-step an environment take --seed and --output-dir. A command that was interrupted goes on when it is called again."""
+step an environment take --seed and --output-dir; --trust-remote-code lets a program from an EnvHub run
+(lerobot-sim list). A command that was interrupted goes on when it is called again."""
 
 
 def usage() -> str:
@@ -58,11 +59,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"lerobot-sim {__version__}")
         return 0
     from .failures import explained, no_such_command
+    from .trust import taken
 
     if arguments[0] not in COMMANDS:
         return no_such_command(arguments[0], COMMANDS)
     with explained("--debug" in arguments) as outcome:
-        outcome.exit_code = _run(arguments[0], arguments[1:])
+        outcome.exit_code = _run(arguments[0], taken(arguments[1:]))
     return outcome.exit_code
 
 

@@ -47,6 +47,7 @@ class GymnasiumEnv(SimulationEnv):
             `set_state(state)` that keep that promise.
         seeding: Whether the same seed gives the same reset.
         options: What makes this environment again, for its spec.
+        about: One line for people; by default the environment's class.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class GymnasiumEnv(SimulationEnv):
         restore: Restore = "none",
         seeding: bool = True,
         options: Mapping[str, Any] | None = None,
+        about: str = "",
     ) -> None:
         if num_envs < 1:
             raise InputError(f"num_envs: expected at least 1, {num_envs} came.")
@@ -94,7 +96,7 @@ class GymnasiumEnv(SimulationEnv):
             cameras={**cameras, **picture_camera(env_id, first, cameras)},
             success_rule="none" if success_key is None else success_rule,
             capabilities=Capabilities(seeding=seeding, restore=restore, resets_in_success=True),
-            about=f"{type(first.unwrapped).__name__} of gymnasium",
+            about=about or f"{type(first.unwrapped).__name__} of gymnasium",
             options=options or {},
         )
         ready = iter(envs)  # a lane that is made later is a fault's
