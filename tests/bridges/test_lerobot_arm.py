@@ -3,12 +3,9 @@
 import numpy as np
 import pytest
 
-import lerobot_sim
 from lerobot_sim.bridges import lerobot_arm
 from lerobot_sim.bridges.lerobot_arm import SimArm
-from lerobot_sim.bridges.lerobot_units import joint_units
 from lerobot_sim.errors import InputError, UnknownNameError
-from lerobot_sim.spec import STATE
 
 
 @pytest.fixture
@@ -32,22 +29,6 @@ def test_a_pose_is_held_in_every_unit(make):
         for _ in range(30):
             assert arm.act(pose) == pytest.approx(pose)
         assert arm.observe() == pytest.approx(pose, abs=1e-6)
-
-
-def test_units_are_those_of_lerobot():
-    env = lerobot_sim.make("mujoco/lift", robot="so100", controller="joint_position")
-    state = np.zeros(env.spec.observation[STATE].shape)
-    state[:6] = [0.5, -1.8, 1.57079, 0.0, -3.14158, 0.25]
-    degrees = joint_units(env.spec, "degrees").outside(state)
-    assert degrees["shoulder_pan.pos"] == pytest.approx(28.6479, abs=1e-3)
-    assert degrees["gripper.pos"] == 25
-    ranged = joint_units(env.spec, "range_m100_100").outside(state)
-    assert ranged["shoulder_lift.pos"] == pytest.approx(-100)
-    assert ranged["elbow_flex.pos"] == pytest.approx(100)
-    assert ranged["gripper.pos"] == 25
-    action = joint_units(env.spec, "degrees").inside(degrees)
-    assert action == pytest.approx([0.5, -1.8, 1.57079, 0.0, -3.14158, -0.5])
-    env.close()
 
 
 def test_targets_beyond_the_range_are_told_as_they_are_held(make):
@@ -116,7 +97,5 @@ def test_bad_settings_and_targets_are_named(make):
     with pytest.raises(InputError, match="finite"):
         arm.act({**pose, "gripper.pos": float("nan")})
     assert arm.observe() == pose
-    env = lerobot_sim.make("mujoco/lift", robot="so100")
-    with pytest.raises(InputError, match="joint_position"):
-        joint_units(env.spec, "degrees")
-    env.close()
+    with pytest.raises(InputError, match="mujoco/lift"):
+        make("push-t", "")

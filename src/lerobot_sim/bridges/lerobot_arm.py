@@ -12,15 +12,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lerobot_sim import registry
 from lerobot_sim.arrays import to_numpy
 from lerobot_sim.env import End, Env
+from lerobot_sim.envs.mujoco.robot_units import UNITS, USUAL, controller_name
 from lerobot_sim.errors import InputError, unknown_name
 from lerobot_sim.spec import STATE, Camera
 
 from .gymnasium_layout import sized_cameras
-from .lerobot_units import JointUnits, joint_units
 
 Clock = Literal["action", "wall"]
 CLOCKS: Mapping[str, str] = {
@@ -28,6 +29,7 @@ CLOCKS: Mapping[str, str] = {
     "wall": "time passes as it does outside; the last target is held",
 }
 
+_FAMILY = "mujoco/"
 _LANE = np.array([0])
 _ACTIVE = np.ones(1, np.bool_)
 _logger = logging.getLogger(__name__)
@@ -37,9 +39,9 @@ class SimArm:
     """One lane of a task, as a robot.
 
     Args:
-        task: Name of an environment whose arm is driven by joints, such as "mujoco/lift".
+        task: Name of an environment at a table, such as "mujoco/lift".
         model: Which arm, where the task has several: "so100", "so101", "panda", "aloha".
-        unit: Of the joints, see `lerobot_units.UNITS`.
+        unit: Of the joints, see `robot_units.UNITS`.
         cameras: Names of its cameras; all by default.
         size: (height, width) of the pictures; each camera's default where it is None.
         seed: Of the first scene; each next one has the next.
@@ -52,7 +54,7 @@ class SimArm:
         task: str,
         model: str = "",
         *,
-        unit: str = "degrees",
+        unit: str = USUAL,
         cameras: Sequence[str] | None = None,
         size: Sequence[int] | None = None,
         seed: int = 0,
@@ -61,13 +63,10 @@ class SimArm:
     ) -> None:
         if clock not in CLOCKS:
             raise unknown_name("clock", clock, CLOCKS)
-        own = {"robot": model} if model else {}
-        self._env: Env = registry.make(task, 1, controller="joint_position", **own, **(options or {}))
+        self._env: Env = registry.make(task_of_arm(task), 1, **{**arm_options(model, unit), **(options or {})})
         spec = self._env.spec
-        if spec.capabilities.restore != "exact":
-            self._env.close()
-            raise InputError(f"'{spec.id}' cannot go on after its time limit: its state cannot be set back exactly.")
-        self.units: JointUnits = joint_units(spec, unit)
+        self.names: tuple[str, ...] = spec.action.names
+        """The joints, LeRobot's names with ".pos"."""
         names = list(spec.cameras) if cameras is None else list(cameras)
         self.cameras: dict[str, Camera] = sized_cameras(spec, names, size)
         self.fps = spec.fps
@@ -88,8 +87,7 @@ class SimArm:
         seed = self._seed + self.scenes
         self._observation = self._env.reset(_LANE, np.array([seed]))
         self.scenes += 1
-        shown = self.units.outside(to_numpy(self._observation[STATE])[0])
-        self._target = self.units.inside(shown)[None]
+        self._target = self._within(to_numpy(self._observation[STATE]))
         self._since, self._done = time.perf_counter(), 0
         _logger.info("Scene %d begins with seed %d: %s", self.scenes, seed, self.instruction)
 
@@ -98,37 +96,42 @@ class SimArm:
         self._require_scene()
         self._catch_up()
         images = self._env.render(self.cameras) if self.cameras else {}
-        joints = self.units.outside(to_numpy(self._observation[STATE])[0])
-        return {**joints, **{name: to_numpy(image)[0] for name, image in images.items()}}
+        joints = to_numpy(self._observation[STATE])[0].tolist()
+        pictures = {name: to_numpy(image)[0] for name, image in images.items()}
+        return {**dict(zip(self.names, joints, strict=True)), **pictures}
 
     def act(self, wanted: Mapping[str, float]) -> dict[str, float]:
         """Sets the targets, and returns those within the joints' ranges; with the clock "action" a step passes."""
         self._require_scene()
         self._catch_up()
-        action = self.units.inside(wanted)[None]
-        self._target = np.clip(action, self._env.spec.action.low, self._env.spec.action.high).astype(np.float32)
+        action = self._checked(wanted)
+        self._target = self._within(action)
         if self._clock == "action":
             self._pass(1)
-        return self._sent(wanted, action[0])
+        given = np.array([float(wanted[name]) for name in self.names])
+        sent = np.where(self._target[0] == action[0], given, self._target[0])
+        return dict(zip(self.names, sent.tolist(), strict=True))
 
     def close(self) -> None:
         """Frees the simulation."""
         self._env.close()
 
-    def _sent(self, wanted: Mapping[str, float], action: Any) -> dict[str, float]:
-        within = self._target[0] == action
-        limits = self.units.outside(self._as_state(self._target[0]))
-        return {
-            name: float(wanted[name]) if kept else limits[name]
-            for name, kept in zip(self.units.names, within.tolist(), strict=True)
-        }
+    def _checked(self, wanted: Mapping[str, float]) -> NDArray[np.float32]:
+        """The action (1, n) for joints by name.
 
-    def _as_state(self, action: Any) -> Any:
-        """An action's targets where `observation.state` has the positions."""
-        state = np.zeros(self._env.spec.observation[STATE].shape)
-        shares = np.where(self.units.gripper, (action + 1) / 2, action)
-        state[list(self.units.state_rows)] = shares
-        return state
+        Raises:
+            InputError: A joint is missing, there is one more, or a number is not finite.
+        """
+        if set(wanted) != set(self.names):
+            raise InputError(f"action: expected {list(self.names)}, {sorted(wanted)} came.")
+        given = np.array([[float(wanted[name]) for name in self.names]], np.float32)
+        if not np.isfinite(given).all():
+            raise InputError(f"action: expected finite numbers, {dict(wanted)} came.")
+        return given
+
+    def _within(self, action: NDArray[Any]) -> NDArray[np.float32]:
+        """The targets that are held: within the joints' ranges."""
+        return np.clip(action, self._env.spec.action.low, self._env.spec.action.high).astype(np.float32)
 
     def _catch_up(self) -> None:
         """With the clock "wall": the steps that have passed outside since the last call."""
@@ -154,3 +157,25 @@ class SimArm:
     def _require_scene(self) -> None:
         if not self.scenes:
             raise InputError("No scene has begun: connect() first.")
+
+
+def arm_options(model: str, unit: str) -> dict[str, Any]:
+    """Keywords of a task with an arm of LeRobot's: which one, and the controller in its units.
+
+    Raises:
+        UnknownNameError: There is no such unit.
+    """
+    return {**({"robot": model} if model else {}), "controller": controller_name(unit)}
+
+
+def task_of_arm(task: str) -> str:
+    """A task's full name.
+
+    Raises:
+        InputError: It has no arm that is driven by its joints.
+    """
+    env_id = registry.resolve(task)
+    if not env_id.startswith(_FAMILY) or env_id not in registry.ENVIRONMENTS:
+        arms = ", ".join(name for name in registry.ENVIRONMENTS if name.startswith(_FAMILY))
+        raise InputError(f"'{env_id}' has no arm of LeRobot's, driven by its joints in {'/'.join(UNITS)}: take {arms}.")
+    return env_id

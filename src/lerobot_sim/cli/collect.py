@@ -25,6 +25,7 @@ examples:
   lerobot-sim collect mujoco/lift --cameras front wrist --image-size 128 --workers 2
   lerobot-sim collect numpy/reach --policy random --output-dir outputs/noise
   lerobot-sim collect mujoco/push --success-only --stop-at-success
+  lerobot-sim collect mujoco/lift --robot so100 --units lerobot --cameras front
 
 In place of TASK, --env-type mujoco takes mujoco/lift."""
 

@@ -70,6 +70,15 @@ class Recipe:
             raise
 
 
+def acting(recipe: Recipe, env: Env) -> tuple[Policy, str]:
+    """Who acts in an environment, and a word that says which; see `policy_for`."""
+    if recipe.policy == "expert" and str(env.spec.options.get("controller", "")).startswith("lerobot_"):
+        from lerobot_sim.experts.mujoco.joint_targets import JointTargets  # only a robot's joints need it
+
+        return JointTargets(env), recipe.policy
+    return policy_for(recipe.policy, env.spec)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Made:
     """What became of a seed.
@@ -135,7 +144,7 @@ def produce_alone(recipe: Recipe, seeds: Sequence[int], folder: Path, profile: P
     """
     env = recipe.make_env()
     try:
-        policy, _ = policy_for(recipe.policy, env.spec)
+        policy, _ = acting(recipe, env)
         recorder = EpisodeRecorder(
             folder, env.spec, cameras=recipe.cameras, video=recipe.video, states=recipe.states, threads=1
         )

@@ -20,11 +20,10 @@ from lerobot_sim.loop import Profile
 from lerobot_sim.policy import Policy
 from lerobot_sim.spec import Camera, EnvSpec
 
-from .collect_recipe import WHOLE, Made, Recipe, produce
+from .collect_recipe import WHOLE, Made, Recipe, acting, produce
 from .collect_workers import produce_in_processes
 from .console import Console, EpisodeProgress
 from .options import filled
-from .policy_argument import policy_for
 
 if TYPE_CHECKING:
     from .collect import CollectOptions
@@ -62,7 +61,7 @@ def run(options: CollectOptions, console: Console) -> dict[str, Any]:
     env = (recipe if options.workers == 1 else replace(recipe, num_envs=1)).make_env()
     with closing(env):
         recipe = replace(recipe, cameras=_cameras(options, env.spec))
-        policy, identity = policy_for(options.policy, env.spec)
+        policy, identity = acting(recipe, env)
         root = filled(options.output_dir, env.spec.id)
         settings = _settings(options, identity)
         if options.overwrite:

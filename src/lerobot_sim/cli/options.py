@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import tyro
 
@@ -40,6 +40,10 @@ class RobotOptions(CommonOptions):
     option: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
     """NAME=VALUE of the environment's own keywords, such as suite=ML10 or reward=sparse; again for a further one."""
 
+    units: Literal["environment", "lerobot", "degrees", "range_m100_100", "radians"] = "environment"
+    """Of the joints. All but "environment" make the arm one of LeRobot's robots: actions are its joints' targets, and
+    observation.state its joints, as `--robot.type=sim` and a real arm have them. lerobot: LeRobot's usual, degrees."""
+
     yes: bool = False
     """Where the task's simulator is not set up here, set it up without asking."""
 
@@ -61,7 +65,10 @@ OptionsT = TypeVar("OptionsT")
 def read(options: type[OptionsT], command: str, about: str, argv: Sequence[str]) -> OptionsT:
     """Reads a command's options; help and bad options exit as usual (0 and 2)."""
     config = (tyro.conf.FlagCreatePairsOff,)
-    return tyro.cli(options, args=list(argv), prog=f"lerobot-sim {command}", description=about, config=config)
+    found = tyro.cli(options, args=list(argv), prog=f"lerobot-sim {command}", description=about, config=config)
+    if isinstance(found, RobotOptions):
+        found.option = with_units(found.units, found.option, getattr(found, "task", ""))
+    return found
 
 
 def at_least(least: int, **counts: int) -> None:
@@ -69,6 +76,25 @@ def at_least(least: int, **counts: int) -> None:
     for name, value in counts.items():
         if value < least:
             raise InputError(f"--{name.replace('_', '-')}: expected at least {least}, {value} came.")
+
+
+def with_units(units: str, option: Sequence[str], task: str = "") -> tuple[str, ...]:
+    """The environment's own keywords with the controller that speaks a robot's units.
+
+    Raises:
+        InputError: Another controller was given, too, or the task has no arm of LeRobot's.
+    """
+    if units == "environment":
+        return tuple(option)
+    if task:
+        from lerobot_sim.bridges.lerobot_arm import task_of_arm
+
+        task_of_arm(task)
+    if any(pair.partition("=")[0] == "controller" for pair in option):
+        raise InputError("--units chooses the controller: leave --option controller=… out.")
+    from lerobot_sim.envs.mujoco.robot_units import USUAL, controller_name
+
+    return (*option, f"controller={controller_name(USUAL if units == 'lerobot' else units)}")
 
 
 def env_options(robot: str, model_path: Path | str | None = None, option: Sequence[str] = ()) -> dict[str, Any]:

@@ -26,6 +26,11 @@ def policy_for(argument: str, spec: EnvSpec) -> tuple[Policy, str]:
         InputError: Neither a policy's name nor an existing file.
     """
     path = Path(argument)
+    if argument == "expert" and str(spec.options.get("controller", "")).startswith("lerobot_"):
+        raise InputError(
+            "--policy expert moves the hand, not the joints: leave --units out, or record it (lerobot-sim collect "
+            "--units), which makes joint targets of what it does."
+        )
     if argument in named_policies(spec.id):
         return registry.make_policy(argument, spec), argument
     if path.is_dir() and (path / "best_policy.npz").exists():

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from .options import CommonOptions, at_least, env_options, read
+from .options import CommonOptions, at_least, env_options, read, with_units
 
 if TYPE_CHECKING:
     from lerobot_sim.datasets.replay import Verdict
@@ -50,6 +50,9 @@ class ReplayOptions(CommonOptions):
 
     robot: str = "<usual>"
     """With --env: who does it, where a task has several robots."""
+
+    units: Literal["environment", "lerobot", "degrees", "range_m100_100", "radians"] = "environment"
+    """With --env: those of the dataset's joints, where a robot of LeRobot's was recorded; lerobot: degrees."""
 
     num_envs: int = 32
     """Lanes that run in lockstep; the verdict is the same whatever their number."""
@@ -133,7 +136,8 @@ def _environment(options: ReplayOptions, ours: bool, num_envs: int) -> tuple[Env
             f"{options.dataset} does not say which environment it was recorded in (sim/run.json is missing). Name one "
             "to run its actions there: --env TASK; `lerobot-sim list` shows all."
         )
-    env = registry.make(options.env, num_envs, **env_options(options.robot))
+    own = env_options(options.robot, option=with_units(options.units, (), options.env))
+    env = registry.make(options.env, num_envs, **own)
     return env, "Only actions are run, from other starts than the recorded ones: nothing is compared."
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from lerobot_sim.errors import InputError, StorageError
-from lerobot_sim.spec import ACTION, EnvSpec
+from lerobot_sim.spec import ACTION, EnvSpec, Feature
 
 from .files import read_json
 from .swap import recover
@@ -200,7 +200,7 @@ def columns_of(
         InputError: A name is taken twice or holds a "/", which LeRobot forbids.
     """
     columns = {
-        name: Column(feature.dtype, feature.shape or (1,), feature.names or None)
+        name: Column(feature.dtype, feature.shape or (1,), feature.names or None, _unit(feature))
         for name, feature in {**spec.observation, ACTION: spec.action}.items()
     }
     columns |= pictures or {}
@@ -215,6 +215,12 @@ def columns_of(
         if "/" in name:
             raise InputError(f"LeRobot allows no '/' in a column's name, '{name}' came. Use '.' instead.")
     return {**columns, **INDEX_COLUMNS}
+
+
+def _unit(feature: Feature) -> Mapping[str, str] | None:
+    """What `info.json` says of a robot's joints: the unit, which LeRobot's own datasets leave open."""
+    joints = feature.names and all(name.endswith(".pos") for name in feature.names)
+    return {"unit": feature.unit} if joints and feature.unit else None
 
 
 def _column(feature: Mapping[str, Any]) -> Column:

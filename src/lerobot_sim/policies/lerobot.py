@@ -197,5 +197,15 @@ def check_features(spec: EnvSpec, config: Any) -> tuple[dict[str, Camera], tuple
     if wanted is not None and tuple(wanted.shape) != spec.action.shape:
         problems.append(f"its action has shape {tuple(wanted.shape)}, here it is {spec.action.shape}")
     if problems:
-        raise InputError(f"This '{config.type}' policy does not fit '{spec.id}': {'; '.join(problems)}.")
+        hint = _hint(spec, wanted)
+        raise InputError(f"This '{config.type}' policy does not fit '{spec.id}': {'; '.join(problems)}.{hint}")
     return cameras, tuple(states)
+
+
+def _hint(spec: EnvSpec, action: Any) -> str:
+    """What mends it where a policy's action has as many numbers as the arm has joints."""
+    names = spec.observation[STATE].names if STATE in spec.observation else ()
+    joints = sum(name.endswith(".pos") for name in names)
+    if not joints or action is None or tuple(action.shape) != (joints,):
+        return ""
+    return " It moves the arm's joints: where it was trained in a robot's units, give --units (degrees is LeRobot's)."

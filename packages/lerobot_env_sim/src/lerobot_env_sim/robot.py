@@ -52,7 +52,7 @@ class SimRobot(Robot):
 
     @property
     def action_features(self) -> dict[str, type]:
-        return dict.fromkeys(self.arm.units.names, float)
+        return dict.fromkeys(self.arm.names, float)
 
     @property
     def is_connected(self) -> bool:

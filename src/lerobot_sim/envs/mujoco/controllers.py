@@ -5,6 +5,7 @@
 | `joint_position` | a joint's target in rad, within its range |
 | `joint_velocity` | a joint's speed, 1 = `max_joint_speed` |
 | `joint_delta` | a joint's step, 1 = `joint_step_size` |
+| `lerobot_degrees` … | a joint's target as LeRobot's robots tell it; `observation.state` is the joints, alone, so too |
 | `ee_delta_xyz` | the tip's step along the world's axes, 1 = `x_step_size` …; the hand points down |
 | `ee_delta_xyz_yaw` | and its turn about the vertical, 1 = `turn_step_size` |
 | `ee_delta_6d` | and its turn about the world's x, y and z axes instead |
@@ -31,6 +32,7 @@ from .drive import Drive
 from .gripper_control import gripper_drive
 from .joint_control import moving_drive, position_drive
 from .physics import CONTROL_HZ
+from .robot_units import CONTROLLER, UNITS, RobotUnits, in_robot_units
 from .robots.robot import Arm, Robot
 from .tip_control import TipOptions, tip_drive
 from .world import World
@@ -46,12 +48,14 @@ class Controller:
         start: World at the reset -> the controller's memory (name -> (n, …)); part of a lane's state.
         command: (world, memory, action within bounds (n, A)) -> (ctrl (n, nu), next memory); called once a control
             step, new arrays only.
+        units: A robot's units, where action and observation are in them.
     """
 
     name: str
     action: Feature
     start: Callable[[World], Batch]
     command: Callable[[World, Batch, Array], tuple[Array, Batch]]
+    units: RobotUnits | None = None
 
 
 _STEPS = {"x_step_size": 0.025, "y_step_size": 0.025, "z_step_size": 0.025}
@@ -60,6 +64,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "joint_position": {},
     "joint_velocity": {"max_joint_speed": 1.0},
     "joint_delta": {"joint_step_size": 0.05},
+    **{f"{CONTROLLER}{unit}": {} for unit in UNITS},
     "ee_delta_xyz": _TIP,
     "ee_delta_xyz_yaw": {**_TIP, "turn_step_size": 0.1},
     "ee_delta_6d": {**_TIP, "turn_step_size": 0.1},
@@ -90,6 +95,10 @@ def make_controller(name: str, robot: Robot, model: Any, **options: Any) -> Cont
     if name not in _DEFAULTS:
         raise unknown_name("controller", name, CONTROLLERS)
     given = _checked(name, options)
+    if name.startswith(CONTROLLER):
+        if given["gripper"] != "absolute":
+            raise InputError(f"'gripper' of {name} is 'absolute', {given['gripper']!r} came. Leave it out.")
+        return in_robot_units(make_controller("joint_position", robot, model), name.removeprefix(CONTROLLER))
     drives: list[Drive] = []
     for arm, prefix in zip(robot.arms, _prefixes(robot), strict=True):
         drives.append(_arm_drive(name, arm, model, given, prefix))
