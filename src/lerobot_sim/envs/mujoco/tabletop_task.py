@@ -19,6 +19,7 @@ from .controllers import Controller
 from .model_params import ModelParam
 from .mujoco_task import MujocoTask
 from .physics import CONTROL_HZ
+from .robot_units import joints_of
 from .tabletop import Bench
 from .world import World
 
@@ -101,7 +102,10 @@ def tabletop_task(
         raise unknown_name(f"reward of '{outline.id}'", reward, REWARDS)
 
     def observed(world: World, memory: Batch, _params: Batch) -> Batch:
-        around, xp = observe(world, memory), namespace(world.qpos)
+        xp = namespace(world.qpos)
+        if control.units:  # a robot of LeRobot's sees no more
+            return {STATE: xp.astype(control.units.outside(joints_of(bench, world)), xp.float32)}
+        around = observe(world, memory)
         return {STATE: bench.state(world), ENVIRONMENT_STATE: xp.astype(around, xp.float32)}
 
     def judged(world: World, memory: Batch, _params: Batch) -> tuple[Array, Array, Batch]:
@@ -133,7 +137,9 @@ def _spec(
         version=outline.version,
         fps=CONTROL_HZ,
         max_steps=outline.max_steps,
-        observation={
+        observation={STATE: control.units.feature}
+        if control.units
+        else {
             STATE: bench.state_feature,
             ENVIRONMENT_STATE: Feature(shape=(len(names),), dtype="float32", unit="m", names=names),
         },
