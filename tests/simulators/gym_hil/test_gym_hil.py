@@ -116,6 +116,23 @@ def test_options_reach_the_simulation():
     env.close()
 
 
+def test_what_the_robot_feels_is_measured():
+    env = ours(MODULE, "panda-pick-cube")
+    (episode,) = rollout(env, expert.make(env.spec), [1])
+    env.close()
+    force, closed = episode.metrics["contact_force"], episode.action[:, 3] > 1
+    assert (force[: closed.argmax()] == 0).all()  # nothing is touched on the way to the cube
+    assert force[-1] > 5  # the fingers hold it
+    assert (episode.metrics["joint_limit"] == 0).all()
+
+
+def test_a_joint_at_its_limit_is_told():
+    env = ours(MODULE, "panda-pick-cube", fixed_reset_joint_positions=[0.0, -0.785, 0.0, -2.356, 0.0, 1.571, -2.9])
+    rows = episode_here(env, 1, np.zeros((2, 4), "f4") + np.array([0, 0, 0, 1], "f4"))
+    env.close()
+    np.testing.assert_allclose(rows["joint_limit"][0], 1 / 7, atol=1e-6)
+
+
 def test_a_step_has_the_length_that_was_asked():
     forward = np.tile(np.array([1, 0, 0, 1], "f4"), (6, 1))
     reached = []

@@ -82,9 +82,10 @@ def make(task: str, num_envs: int = 1, **options: Any) -> Env:
 
 
 def metrics(task: str, options: Options) -> tuple[str, ...]:
-    """Names of the metrics: how far the task is, and the penalty for this step's use of the gripper."""
+    """Names of the metrics: how far the task is, what the robot felt, the penalty for using the gripper."""
     progress = "lift" if task == "panda-pick-cube" else "boxes_placed"
-    return (progress, "gripper_penalty") if options.use_gripper else (progress,)
+    names = (progress, "contact_force", "joint_limit")
+    return (*names, "gripper_penalty") if options.use_gripper else names
 
 
 def spec_of(task: str, options: Options) -> EnvSpec:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,6 +35,7 @@ from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, Camera, EnvSpec
 
 from . import INSTRUCTIONS, metrics
 from .options import Options
+from .touch import Touch
 
 _CAMERAS = {"front": "front", "wrist": "handcam_rgb"}
 _INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
@@ -43,12 +44,13 @@ _OUT = "What was to be moved is out of bounds, which ends gym-hil's episodes."
 
 
 class _Remembering:
-    """Keeps the state before the last substep.
+    """Keeps the state before the last substep, and asks for what the robot felt in those before.
 
     gym-hil's loop reads `_pinch_site_id` once before each substep, which is where this looks.
     """
 
     before: NDArray[np.float64] | None = None
+    feel: Callable[[], None] | None = None
     _model: Any
     _data: Any
     _site = -1
@@ -57,6 +59,8 @@ class _Remembering:
     def _pinch_site_id(self) -> int:
         if self.before is not None:
             mujoco.mj_getState(self._model, self._data, self.before, _INTEGRATION)
+        if self.feel is not None:
+            self.feel()
         return self._site
 
     @_pinch_site_id.setter
@@ -91,7 +95,7 @@ class GymHilSimulation:
             )
         state = np.arange(18)
         self._columns = state if options.add_joint_velocity_to_observation else np.delete(state, np.s_[7:14])
-        self._task, self._metrics = task, metrics(task, options)
+        self._task, self._metrics, self._touch = task, metrics(task, options), Touch(self._model, self._data)
         self._pictures = Pictures(self._model)
         self._base.before = np.zeros(mujoco.mj_stateSize(self._model, _INTEGRATION))
         self._seed, self._stepped = 0, False
@@ -103,10 +107,12 @@ class GymHilSimulation:
         return self._observation(observation), False
 
     def step(self, action: NDArray[Any]) -> Outcome:
+        self._base.feel = self._touch.begin()
         observation, reward, terminated, _, info = self._env.step(action)
-        self._stepped = True
+        self._base.feel, self._stepped = None, True
         success = bool(info["succeed"])
-        found = {"gripper_penalty": float(info.get("discrete_penalty", 0.0)), **self._progress()}
+        penalty = float(info.get("discrete_penalty", 0.0))
+        found = {"gripper_penalty": penalty, **self._progress(), **self._touch.found()}
         return Outcome(
             self._observation(observation),
             float(reward),
