@@ -2,16 +2,15 @@
 
 There is no hidden phase: what to do follows from the observation (the object's, the target's and the hand's place
 and the fingers' opening). A thing between fingers that stopped at its width is held. The way to the grasp and to the
-target is a funnel: the farther away horizontally, the higher. The hand keeps its turn: fingers move along y.
+target is a funnel: the farther away horizontally, the higher. Fingers move along y; over a drawer, along its front.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lerobot_sim.errors import InputError
 from lerobot_sim.simulators.libero.catalogue import Task, task_of
@@ -63,11 +62,18 @@ GRASPS: Mapping[str, Grasp] = {
 }
 """Kind of thing -> its grasp."""
 
-PLACES: Mapping[str, tuple[tuple[float, float], ...]] = {
-    "libero_spatial-4": ((0.0, 0.022), (0.0, 0.035), (0.0, 0.048)),
-}
-"""Task -> places of its own: between the bowl and the drawer's front there is little room for a finger, so the other
-one pulls the bowl towards the hand."""
+DRAWERS: Mapping[str, str] = {"libero_spatial-4": "wooden_cabinet_1"}
+"""Task -> the cabinet in whose open drawer the thing lies: there a finger has room at the thing's sides alone, so the
+hand turns until its fingers move along the drawer's front."""
+IN_DRAWER = 0.034
+"""How far from its middle the bowl is taken there, in m: less than the rim's radius, or the outer finger would meet the
+drawer's side. Closing pulls the bowl to the hand's middle, which stands still meanwhile."""
+DEPTH = 0.034
+"""Height of the fingertips there over the bowl's body, in m: deep, for the bowl is pulled out from between walls."""
+TURN_GAIN = 4.0
+"""Action for a turn that is missing, in 1/rad."""
+TURNED = 0.1
+"""Missing turn from which on the hand stays above the thing, in rad."""
 
 HAND = (0.032, 0.105)
 """Half of the hand's extent along x and y, in m."""
@@ -113,14 +119,17 @@ def _decide(task: Task) -> Callable[[dict[str, Floats]], Floats]:
     thing, target = task.goal[0][1], task.goal[0][2].removesuffix("_contain_region")
     grasp, put = GRASPS[thing.rpartition("_")[0]], PUTS[target.rpartition("_")[0]]
     others = [name for name in (*task.objects, *task.fixtures) if name not in (thing, target)]
-    if task.id in PLACES:
-        grasp, others = replace(grasp, places=PLACES[task.id]), []
+    drawer = DRAWERS.get(task.id)
     cabinets = [name for name in task.fixtures if "cabinet" in name]
 
     def decide(named: dict[str, Floats]) -> Floats:
         hand, body, goal = (_place(named, name) for name in ("hand", thing, target))
         opening = named["finger_1"] - named["finger_2"]
-        to_grasp = _to_grasp(grasp, hand, body, {name: _place(named, name) for name in others})
+        if drawer:
+            to_grasp, turn = _into_drawer(named, hand, body, drawer)
+        else:
+            to_grasp = _to_grasp(grasp, hand, body, {name: _place(named, name) for name in others})
+            turn = np.zeros(len(hand))
         near = (_length(to_grasp[:, :2]) < 0.012) & (np.abs(to_grasp[:, 2]) < 0.012)
         slack = opening > grasp.width + 0.004
         held = (_length(to_grasp) < 0.04) & ~slack & (opening > 0.25 * grasp.width)
@@ -140,13 +149,15 @@ def _decide(task: Task) -> Callable[[dict[str, Floats]], Floats]:
         carry[far & (carry[:, 2] > 0.03), :2] = 0.0  # up first, then across
         distance = _length(to_grasp[:, :2])
         reach = to_grasp.copy()
-        reach[:, 2] += 0.09 * _share(distance) + (0.1 * _share(distance - 0.06) if cabinets else 0.0)
+        up = np.maximum(_share(distance), np.clip(np.abs(turn) / TURNED - 1.0, 0.0, 1.0))
+        reach[:, 2] += 0.09 * up + (0.1 * _share(distance - 0.06) if cabinets else 0.0)
         move = np.where(held[:, None], carry, reach)
         move = np.where((done & slack)[:, None], np.array([0.0, 0.0, 0.1]), move)
         firm = (body[:, 2] > STRETCHED[0]) | (held & (share < 1.0) & bool(cabinets))
         gain = np.where(firm, STRETCHED[1], GAIN)
         shut = np.where(~done & (held | near), 1.0, -1.0)
-        return np.concatenate([np.clip(gain[:, None] * move, -1.0, 1.0), np.zeros_like(move), shut[:, None]], axis=1)
+        turns = np.stack([np.zeros_like(turn), np.zeros_like(turn), np.clip(TURN_GAIN * turn, -1.0, 1.0)], axis=1)
+        return np.concatenate([np.clip(gain[:, None] * move, -1.0, 1.0), turns, shut[:, None]], axis=1)
 
     return decide
 
@@ -159,6 +170,22 @@ def _to_grasp(grasp: Grasp, hand: Floats, body: Floats, others: Mapping[str, Flo
     best = np.where(free[0] > 0.0, 0, free.argmax(axis=0))
     chosen = np.where(distances.min(axis=0) < 0.03, distances.argmin(axis=0), best)
     return np.stack(ways)[chosen, np.arange(len(hand))]
+
+
+def _into_drawer(named: dict[str, Floats], hand: Floats, body: Floats, cabinet: str) -> tuple[Floats, Floats]:
+    """(n, 3) from the hand to the bowl's rim at the drawer's roomier side, and the turn (n,) that the hand lacks."""
+    yaw = 2.0 * np.arctan2(named[f"{cabinet}.qz"], named[f"{cabinet}.qw"]) - 0.5 * np.pi
+    aside = np.stack([-np.sin(yaw), np.cos(yaw), np.zeros(len(hand))], axis=1)  # along the drawer's front
+    middle = _place(named, cabinet)
+    out = np.where(_sum(aside * (middle - body)) < 0.0, -1.0, 1.0)  # to the side that is nearer to the middle
+    at = body - hand
+    out = np.where(np.abs(_sum(at * aside)) < 0.06, -np.sign(_sum(at * aside)), out)  # the hand is at one already
+    way = at + out[:, None] * IN_DRAWER * aside + np.array([0.0, 0.0, DEPTH])
+    radius = -out * _sum(at * aside)
+    around = (np.abs(way[:, 2]) < 0.03) & (radius > 0.02) & (radius < 0.06)
+    way = way - np.where(around, _sum(way * aside), 0.0)[:, None] * aside
+    present = 2.0 * np.arctan2(named["hand.turn_y"], named["hand.turn_x"])  # half a turn about an axis that lies flat
+    return way, (yaw - present + 0.5 * np.pi) % np.pi - 0.5 * np.pi  # two fingers: half a turn changes nothing
 
 
 def _free(place: Floats, others: Mapping[str, Floats]) -> Floats:
@@ -176,8 +203,12 @@ def _place(named: dict[str, Floats], name: str) -> Floats:
     return np.stack([named[f"{name}.{axis}"] for axis in "xyz"], axis=1)
 
 
-def _length(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.sqrt((vectors * vectors).sum(axis=1))
+def _sum(vectors: Floats) -> Floats:
+    return vectors.sum(axis=1)
+
+
+def _length(vectors: Floats) -> Floats:
+    return np.sqrt(_sum(vectors * vectors))
 
 
 def _share(distance: Floats) -> Floats:
