@@ -73,6 +73,9 @@ class Step(NamedTuple):
 class Env(Protocol):
     """A batch of `num_envs` lanes of one task.
 
+    One that can measure more than it does unasked has `measurable`, the names, and a method `measure(names)` as well:
+    called before the first reset, it adds them to every `Step.metrics` and changes nothing else.
+
     Attributes:
         spec: What the environment is.
         num_envs: Number of lanes.

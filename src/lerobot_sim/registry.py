@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -286,6 +286,12 @@ def _load(target: str) -> Callable[..., Any]:
 
 def _plug_ins(group: str) -> dict[str, str]:
     """Name -> distribution of a group's entry points; nothing is imported."""
+    return _plug_ins_on(group, tuple(sys.path))
+
+
+@cache
+def _plug_ins_on(group: str, _path: tuple[str, ...]) -> dict[str, str]:
+    """Looked up once for a search path: it reads a file of every installed package."""
     return {entry.name: entry.dist.name if entry.dist else "?" for entry in entry_points(group=group)}
 
 

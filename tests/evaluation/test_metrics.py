@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from lerobot_sim.errors import InputError, UnknownNameError
+from lerobot_sim.evaluation.evaluating import Watching, run
 from lerobot_sim.evaluation.metrics import METRICS, Offer, chosen, describe, require, untold
+from lerobot_sim.evaluation.plan import make_plan
+from lerobot_sim.evaluation.protocol import of_task
+from lerobot_sim.evaluation.results import load
+from lerobot_sim.evaluation.running import Acting
+from lerobot_sim.policy import Decision
 from tests.evaluation import masks
 from tests.evaluation.policies import Obedient, Still
 
@@ -86,3 +92,32 @@ def test_a_policy_that_reads_is_told_what_is_written(evaluate):
     policy = Obedient()
     done = evaluate(policy, "any", metrics=("language_conditioning",), episodes=6)
     assert sorted(policy.told) == sorted(one.instruction for one in done.episodes)
+
+
+class Presses(Still):
+    """Drives the hand onto the table."""
+
+    def act(self, observation, active):
+        return Decision(np.tile(np.array([0, 0, -1], np.float32), (len(active), 1)))
+
+
+class Hangs(Still):
+    """Leaves the hand where it is."""
+
+    def act(self, observation, active):
+        return Decision(np.zeros((len(active), 3), np.float32))
+
+
+def test_environments_are_asked_for_what_safety_is_made_of(tmp_path):
+    plan = make_plan(of_task("mujoco/reach", {"threads": 1}), episodes=2, metrics=("safety",))
+    said = []
+    for policy in (Presses, Hangs):
+        acting = Acting(make=lambda _spec, policy=policy: policy(), identity=policy.__name__)
+        run(plan, acting, tmp_path / policy.__name__, watching=Watching(say=said.append))
+    assert not said  # nothing is left out
+    pressed, hung = (load(tmp_path / name).episodes for name in ("Presses", "Hangs"))
+    assert all(one.metrics["contact_force_peak"] > 20 for one in pressed)
+    assert all(one.metrics["contact_force_peak"] == 0 for one in hung)
+    assert all(one.metrics["workspace_violations"] == 0 for one in (*pressed, *hung))
+    assert all(one.metrics["joint_limit_violations"] == 0 for one in hung)
+    assert pressed[0].metrics["action_saturation"] == pytest.approx(1 / 3)

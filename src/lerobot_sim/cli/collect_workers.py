@@ -23,12 +23,13 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lerobot_sim.errors import SimError
 from lerobot_sim.loop import Profile
 
-from .collect_recipe import Made, Recipe, produce_alone
+if TYPE_CHECKING:  # it reads options: another half a second in every process
+    from .collect_recipe import Made, Recipe
 
 _DEATHS = 3
 """A process that dies so often without one episode between is not started again."""
@@ -52,7 +53,7 @@ class _Failure:
     trace: str
 
 
-Produce = Callable[[Any, Sequence[int], Path, Profile], Generator[Made]]
+Produce = Callable[[Any, Sequence[int], Path, Profile], "Generator[Made]"]
 """(recipe, seeds, folder, profile) -> a result a seed, in their order; a function of a module."""
 
 
@@ -62,7 +63,7 @@ def produce_in_processes(
     workers: int,
     folder: Path,
     on_death: Callable[[str], None],
-    produce: Produce = produce_alone,
+    produce: Produce | None = None,
 ) -> Generator[Made]:
     """One result a seed, in the order of the seeds.
 
@@ -72,11 +73,13 @@ def produce_in_processes(
         workers: Number of processes.
         folder: Where their unfinished videos lie; what is left there is removed.
         on_death: Told in words of a process that died and is started again.
-        produce: What each process does.
+        produce: What each process does; it collects by default.
 
     Raises:
         WorkerError: The environment or the policy raised, or a process died again and again.
     """
+    if produce is None:
+        from .collect_recipe import produce_alone as produce
     workers = min(workers, len(seeds))
     hands: list[_Hand] = []
     try:

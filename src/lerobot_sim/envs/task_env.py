@@ -23,7 +23,7 @@ from lerobot_sim.env import (
     check_seeds,
     nominal_params,
 )
-from lerobot_sim.errors import InputError
+from lerobot_sim.errors import InputError, unknown_name
 from lerobot_sim.spec import Camera, EnvSpec
 
 Arrays: TypeAlias = "dict[str, NDArray[Any]]"
@@ -52,6 +52,8 @@ class Task:
         ends_on_success: Whether the first success ends the episode as TERMINATED.
         close: Frees what the task holds.
         kinds: Kinds of image that it draws.
+        measurable: Names of the metrics that it does not measure unasked.
+        measuring: (some of these names) -> the task with these metrics; all else is the same.
     """
 
     spec: EnvSpec
@@ -67,6 +69,8 @@ class Task:
     ends_on_success: bool = False
     close: Callable[[], None] | None = None
     kinds: tuple[str, ...] = ("rgb",)
+    measurable: tuple[str, ...] = ()
+    measuring: Callable[[Sequence[str]], Task] | None = None
 
 
 class TaskEnv:
@@ -96,6 +100,29 @@ class TaskEnv:
     @property
     def num_envs(self) -> int:
         return self._num_envs
+
+    @property
+    def measurable(self) -> Sequence[str]:
+        """Names of the metrics that `measure` adds."""
+        return self._task.measurable
+
+    def measure(self, names: Sequence[str]) -> None:
+        """Has further metrics of `measurable` in every `Step.metrics` to come.
+
+        Nothing else changes, to the last bit. Call it before the first reset.
+
+        Raises:
+            UnknownNameError: It cannot measure one of them.
+            InputError: The environment was reset already.
+        """
+        for name in names:
+            if name not in self._task.measurable:
+                raise unknown_name(f"metric of '{self.spec.id}'", name, self._task.measurable)
+        if self._state:
+            raise InputError(f"'{self.spec.id}': call measure({list(names)}) before the first reset.")
+        if names and self._task.measuring:
+            self.close()
+            self._task = self._task.measuring(names)
 
     @property
     def instructions(self) -> Sequence[str]:

@@ -13,6 +13,7 @@ from lerobot_sim.arrays import Array, like, to_numpy
 from lerobot_sim.env import Batch
 from lerobot_sim.errors import InputError
 from lerobot_sim.policy import Decision, LaneClock, Policy
+from lerobot_sim.simulators.host.remote_policy import ServerGoneError
 from lerobot_sim.spec import Camera, EnvSpec
 
 
@@ -68,7 +69,8 @@ class Guard(Around):
     """Turns what a policy raises into the end of that lane's episode, and takes the time of its acts.
 
     Where an act for several lanes raises, each lane is asked for alone: those that raise again get an action that is
-    not finite, which ends them as POLICY. The first act of all may raise: then the policy does not fit.
+    not finite, which ends them as POLICY. The first act of all may raise: then the policy does not fit. So may any
+    where the policy's server has gone, which is nobody's failure.
 
     Args:
         inner: The policy.
@@ -104,6 +106,8 @@ class Guard(Around):
         else:
             try:
                 decision = self._checked(observation, active)
+            except ServerGoneError:
+                raise
             except Exception:  # noqa: BLE001 - whatever somebody's policy raises
                 decision = self._one_by_one(observation, active, to_numpy(active))
         if self._timed:
@@ -134,6 +138,8 @@ class Guard(Around):
             alone[lane] = True
             try:
                 action[lane] = to_numpy(self._checked(observation, like(alone, active)).action)[lane]
+            except ServerGoneError:
+                raise
             except Exception as error:  # noqa: BLE001
                 broken[lane] = True
                 self.words[int(seeds[lane])] = f"The policy raised {type(error).__name__}: {error}"

@@ -3,7 +3,7 @@
 Success, its first step, return and length are in every record (`results.EpisodeRecord`); all else is asked for by
 name. A metric that the environment cannot supply is refused before the first episode.
 
-What an environment offers for them, among its `Step.metrics`, all after the step:
+What an environment offers for them, among its `Step.metrics` or where it is asked to `measure` it, all after the step:
 
     goal_distance         m (or rad): how far what matters is from where it should be, 0 at best
     contact_force         N: the greatest contact force that the robot felt during the step
@@ -62,7 +62,8 @@ class Metric:
         measure: (episode, spec) -> values of `gives`.
         lacks: (offer) -> in words what is missing, "" if nothing is.
         arms: Variations that it needs to be run beside the plain one.
-        parts: Names in `Step.metrics` that it measures where they are offered; those that are not are told.
+        parts: Names in `Step.metrics` that it measures where they are offered; environments that can measure them are
+            asked to, and those that cannot are told of.
         probes: Whether `Step.metrics` must be known to tell what is missing.
     """
 
@@ -177,7 +178,8 @@ def _single(
 def _physical(name: str, source: str, unit: str, measure: Callable[[Episode, EnvSpec], float | None]) -> Metric:
     gives, measured = _single(name, unit, "less", measure)
     about = (measure.__doc__ or "").strip().splitlines()[0]
-    return Metric(about=about, gives=gives, measure=measured, lacks=_lacks_any([source]), probes=True)
+    lacks = _lacks_any([source])
+    return Metric(about=about, gives=gives, measure=measured, lacks=lacks, parts=(source,), probes=True)
 
 
 _TIME = _single("time_to_success", "s", "less", time_to_success)
@@ -259,6 +261,11 @@ def require(names: Sequence[str], offer: Offer) -> None:
             f"'{offer.spec.id}' cannot supply what is to be measured: {told}. Leave it out with --metrics, "
             "or let the environment offer it."
         )
+
+
+def parts_of(names: Sequence[str]) -> list[str]:
+    """Names in `Step.metrics` that an environment should be asked to measure."""
+    return list(dict.fromkeys(part for metric in chosen(names).values() for part in metric.parts))
 
 
 def untold(names: Sequence[str], offer: Offer) -> str:

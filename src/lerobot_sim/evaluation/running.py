@@ -21,7 +21,7 @@ from lerobot_sim.spec import Camera, EnvSpec
 from .fitting import fitted
 from .guards import Guard, StepLimit
 from .language import Language, Worded, instructions_of
-from .metrics import METRICS, Offer, measure, require, untold
+from .metrics import METRICS, Offer, measure, parts_of, require, untold
 from .motion import first_success
 from .pairing import EXPERT, LANGUAGE
 from .plan import Plan, PlannedTask, arrays_of, named
@@ -67,6 +67,7 @@ class Worlds:
             self._of = task
             for _ in range(self._plan.envs):
                 self._envs.append(registry.remake(task.spec.id, task.options, self._plan.lanes(task)))
+                ask(self._envs[-1], parts_of(self._plan.protocol.metrics))
         return self._envs
 
     def close(self) -> None:
@@ -210,6 +211,13 @@ def check_offer(plan: Plan, task: PlannedTask, env: Env | None, instructed: bool
     )
     require(metrics, offer)
     return untold(metrics, offer)
+
+
+def ask(env: Env, names: Sequence[str]) -> None:
+    """Has an environment measure what it can of these names and does not unasked."""
+    wanted = [name for name in names if name in getattr(env, "measurable", ())]
+    if wanted:
+        getattr(env, "measure")(wanted)  # noqa: B009 - not every Env has it
 
 
 def probes(plan: Plan) -> bool:

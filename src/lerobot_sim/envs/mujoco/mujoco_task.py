@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,9 @@ class MujocoTask:
         ends_on_success: Whether the first success ends the episode.
         substeps: Physics steps of a control step.
         keyframe: The model's keyframe that gives what `draw` leaves open, such as velocities; -1: all is at rest.
+        forces: Where in `sensordata` forces begin whose longest of all physics steps of a control step counts.
+        measurable: Names of the metrics that it does not measure unasked.
+        measuring: (some of these names) -> the task with these metrics; physics and spec are the same.
     """
 
     spec: EnvSpec
@@ -58,6 +61,9 @@ class MujocoTask:
     ends_on_success: bool = False
     substeps: int = SUBSTEPS
     keyframe: int = -1
+    forces: Sequence[int] = ()
+    measurable: Sequence[str] = ()
+    measuring: Callable[[Sequence[str]], MujocoTask] | None = None
 
 
 def make_env(task: MujocoTask, num_envs: int, threads: int = 0, render_workers: int = 1) -> TaskEnv:
@@ -69,7 +75,11 @@ def make_env(task: MujocoTask, num_envs: int, threads: int = 0, render_workers: 
         threads: Physics threads; 0 takes as many as there are processors. Results do not depend on it.
         render_workers: Processes that share the lanes' pictures; they start with the first picture.
     """
-    physics = Physics(task.model, num_envs, task.model_params, threads)
+    return TaskEnv(_made(task, num_envs, threads, render_workers), num_envs)
+
+
+def _made(task: MujocoTask, num_envs: int, threads: int, render_workers: int) -> Task:
+    physics = Physics(task.model, num_envs, task.model_params, threads, task.forces)
     renderer = Renderer(task.model, task.model_params, render_workers)
 
     def settle(lanes: NDArray[np.int64], drawn: Arrays, _params: Arrays) -> Arrays:
@@ -91,23 +101,26 @@ def make_env(task: MujocoTask, num_envs: int, threads: int = 0, render_workers: 
             memory = task.remember(from_state(moved), memory, params)
         return {**moved, **_prefixed(_CONTROL, control), **_prefixed(_MEMORY, memory)}, diverged
 
-    return TaskEnv(
-        Task(
-            spec=task.spec,
-            instruction=_instruction(task.instruction),
-            draw=draw,
-            settle=settle,
-            apply=physics.apply,
-            advance=advance,
-            observe=lambda state, params: task.observe(from_state(state), _part(_MEMORY, state), params),
-            judge=lambda state, params: task.judge(from_state(state), _part(_MEMORY, state), params),
-            draw_image=renderer.render,
-            close=renderer.close,
-            kinds=tuple(KINDS),
-            describe=lambda state, success: task.describe(from_state(state), _part(_MEMORY, state), success),
-            ends_on_success=task.ends_on_success,
-        ),
-        num_envs,
+    def measuring(names: Sequence[str]) -> Task:
+        assert task.measuring is not None  # else nothing is measurable
+        return _made(task.measuring(names), num_envs, threads, render_workers)
+
+    return Task(
+        spec=task.spec,
+        instruction=_instruction(task.instruction),
+        draw=draw,
+        settle=settle,
+        apply=physics.apply,
+        advance=advance,
+        observe=lambda state, params: task.observe(from_state(state), _part(_MEMORY, state), params),
+        judge=lambda state, params: task.judge(from_state(state), _part(_MEMORY, state), params),
+        draw_image=renderer.render,
+        close=renderer.close,
+        kinds=tuple(KINDS),
+        describe=lambda state, success: task.describe(from_state(state), _part(_MEMORY, state), success),
+        ends_on_success=task.ends_on_success,
+        measurable=tuple(task.measurable),
+        measuring=measuring,
     )
 
 

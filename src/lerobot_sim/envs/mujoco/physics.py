@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,10 +41,17 @@ class Physics:
         num_envs: Number of lanes.
         params: Params that are fields of the model.
         threads: Threads that step them; 0 takes as many as there are processors.
+        forces: Where in `sensordata` forces (three numbers each) begin of which `advance` gives the longest of all its
+            steps, not the last one; they cost a tenth of the time.
     """
 
     def __init__(
-        self, model: Any, num_envs: int, params: Mapping[str, ModelParam] | None = None, threads: int = 0
+        self,
+        model: Any,
+        num_envs: int,
+        params: Mapping[str, ModelParam] | None = None,
+        threads: int = 0,
+        forces: Sequence[int] = (),
     ) -> None:
         threads = min(num_envs, threads or _processors())
         if mj.get_mju_user_warning() is None:  # MuJoCo would write a file into the working directory
@@ -54,6 +61,7 @@ class Physics:
         self.batch = batch.Batch(model, num_envs, threads, persistent=num_envs <= PERSISTENT_LANES)
         self._state = self.batch.state
         self._fields = {name: self.batch.bind(name) for name in FIELDS}
+        self._forces = np.array([[start, start + 1, start + 2] for start in forces], np.int64).reshape(-1, 3)
         self._warnings = self.batch.warning
         names = {name for param in self._params.values() for name in param.fields} - SEEN_ONLY
         self._expanded = {name: self.batch.expand(name) for name in sorted(names)}
@@ -86,9 +94,30 @@ class Physics:
         self._state[:] = state[INTEGRATION]
         self._fields["ctrl"][:] = ctrl
         before = self._warnings[:, _BAD, 1].sum(axis=1)
-        self.batch.step(ids=None if live.all() else lanes, nstep=substeps, stage=int(_STAGE))
+        longest = self._step(None if live.all() else lanes, substeps)
         diverged = self._warnings[:, _BAD, 1].sum(axis=1) > before
-        return self._collect(slice(None)), diverged
+        moved = self._collect(slice(None))
+        if longest is not None:
+            moved["world.sensordata"][:, self._forces] = longest
+        return moved, diverged
+
+    def _step(self, lanes: NDArray[np.int64] | None, substeps: int) -> NDArray[np.float64] | None:
+        """Steps, and gives the longest of each force (n, forces, 3) where they are asked for."""
+        if not len(self._forces):
+            self.batch.step(ids=lanes, nstep=substeps, stage=int(_STAGE))
+            return None
+        felt = self._fields["sensordata"]
+        longest = np.zeros((len(felt), *self._forces.shape))
+        for number in range(substeps + 1):
+            if number < substeps:
+                self.batch.step(ids=lanes, nstep=1, stage=int(mj.mjtStage.mjSTAGE_NONE))  # feels what was before it
+            else:
+                self.batch.forward(ids=lanes, stage=int(_STAGE))
+            if number:
+                force = felt[:, self._forces]
+                longer = np.square(force).sum(-1) > np.square(longest).sum(-1)
+                longest = np.where(longer[..., None], force, longest)
+        return longest
 
     def _collect(self, lanes: NDArray[np.int64] | slice) -> dict[str, NDArray[Any]]:
         fields = {name: np.array(value[lanes]) for name, value in self._fields.items()}

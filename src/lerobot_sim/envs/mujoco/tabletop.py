@@ -11,16 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lerobot_sim import rng
-from lerobot_sim.arrays import Array, device_of, namespace
+from lerobot_sim.arrays import Array, namespace
 from lerobot_sim.spec import Camera, Feature
 
 from .objects import add_touch
 from .robots.robot import Arm, Robot
 from .scene import scene_with
 from .world import Index, World
-
-AT_LIMIT = 1e-3
-"""rad (or m) from a joint's limit: nearer, it is at it."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +26,16 @@ class Bench:
 
     What is asked of an arm is asked of the robot's first, unless its number says another; `state`, `home` and `ctrl`
     are of all.
+
+    Attributes:
+        robot: Who works there.
+        model: The compiled scene.
+        scene: The mjSpec that it was compiled from.
     """
 
     robot: Robot
     model: Any
+    scene: Any
 
     @cached_property
     def index(self) -> Index:
@@ -53,23 +56,6 @@ class Bench:
     def joints(self) -> tuple[NDArray[np.int64], ...]:
         """Each arm's joints, then its gripper's, in `qpos`."""
         return tuple(self.index.qpos([*arm.joints, arm.gripper_joint]) for arm in self.robot.arms)
-
-    @cached_property
-    def limits(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-        """Where the arms' joints lie in `qpos`, and their limits; grippers close onto theirs and are not among them."""
-        names = [joint for arm in self.robot.arms for joint in arm.joints]
-        ranges = np.array([self.model.jnt_range[self.index.joint(name)] for name in names], np.float64)
-        limited = np.array([bool(self.model.jnt_limited[self.index.joint(name)]) for name in names])
-        return self.index.qpos(names)[limited], ranges[limited, 0], ranges[limited, 1]
-
-    def at_limit(self, world: World) -> Array:
-        """Share (n,) of the arms' joints that are within 1 mrad of a limit, or beyond it."""
-        xp = namespace(world.qpos)
-        joints, low, high = self.limits
-        place = world.qpos[:, xp.asarray(joints, device=device_of(world.qpos))]
-        least, most = (xp.asarray(bound, dtype=place.dtype, device=device_of(place)) for bound in (low, high))
-        at = (place <= least + AT_LIMIT) | (place >= most - AT_LIMIT)
-        return xp.mean(xp.astype(at, place.dtype), axis=1)
 
     @cached_property
     def cameras(self) -> dict[str, Camera]:
@@ -172,7 +158,7 @@ def make_bench(robot: Robot, build: Callable[[Any], Sequence[str]]) -> Bench:
         for arm in robot.arms:
             for finger, pads in zip(("first_finger", "second_finger"), arm.fingers, strict=True):
                 add_touch(spec, f"{prefix_of(arm)}{finger}.{name}", pads, name)
-    return Bench(robot, spec.compile())
+    return Bench(robot, spec.compile(), spec)
 
 
 def prefix_of(arm: Arm) -> str:

@@ -20,6 +20,7 @@ from .model_params import ModelParam
 from .mujoco_task import MujocoTask
 from .physics import CONTROL_HZ
 from .robot_units import joints_of
+from .safety import measurable
 from .tabletop import Bench
 from .world import World
 
@@ -88,8 +89,8 @@ def tabletop_task(
         reward: "dense" or "sparse": 1 at success.
         draw: As a `MujocoTask`'s.
         observe: (world, memory) -> `observation.environment_state` (n, number of names).
-        judge: (world, memory) -> (dense reward (n,), success bool (n,), metrics); how many joints are at a limit is
-            added to them.
+        judge: (world, memory) -> (dense reward (n,), success bool (n,), metrics); those of `safety` are added where
+            they are asked for.
         describe: As a `MujocoTask`'s.
         remember: As a `MujocoTask`'s.
         initial_ctrl: As a `MujocoTask`'s; holds the arms where they are with the grippers open by default.
@@ -110,10 +111,9 @@ def tabletop_task(
 
     def judged(world: World, memory: Batch, _params: Batch) -> tuple[Array, Array, Batch]:
         (dense, success, metrics), xp = judge(world, memory), namespace(world.qpos)
-        metrics = {**metrics, "joint_limit": bench.at_limit(world)}
         return xp.astype(success if reward == "sparse" else dense, xp.float32), success, metrics
 
-    return MujocoTask(
+    made = MujocoTask(
         spec=_spec(outline, bench, control, params, {"reward": reward, "controller": control.name, **(options or {})}),
         model=bench.model,
         instruction=outline.instruction,
@@ -126,6 +126,7 @@ def tabletop_task(
         model_params=params,
         initial_ctrl=initial_ctrl or bench.ctrl,
     )
+    return measurable(bench, made)
 
 
 def _spec(

@@ -172,7 +172,9 @@ def _judge(bench: Bench, world: World, memory: Batch) -> tuple[Array, Array, Bat
     raised = xp.clip(height / LIFTED, 0.0, 1.0)
     parts = 0.2 * taken + 0.3 * raised + 0.3 * raised * xp.exp(-10 * away[LEFT])
     value = parts + 0.2 * xp.astype(success, xp.float64)
-    return value, success, {"height": height, "left_distance": away[LEFT], "right_distance": away[RIGHT]}
+    to_go = xp.clip(LIFTED - height, 0.0, None) + away[LEFT]  # up, and to the left hand
+    metrics = {"height": height, "left_distance": away[LEFT], "right_distance": away[RIGHT], "goal_distance": to_go}
+    return value, success, metrics
 
 
 def _describe(bench: Bench, world: World, memory: Batch, success: bool) -> str:
