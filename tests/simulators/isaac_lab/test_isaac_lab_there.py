@@ -24,7 +24,7 @@ MODULE, EXPERT = "lerobot_sim.simulators.isaac_lab", "lerobot_sim.experts.isaac_
 PEER = Path(__file__).with_name("peer.py")
 STATE, PLACE = "observation.state", "observation.environment_state"
 LONG = ("no_reset_starts_in_success", "success_is_of_the_state_reached", "success_is_not_latched")
-pytestmark = needs("isaac-lab", MODULE)
+pytestmark = [needs("isaac-lab", MODULE), pytest.mark.timeout(900)]  # on a busy machine a contract takes minutes
 
 
 def waving(count):

@@ -35,8 +35,11 @@ def test_other_suites_have_no_expert():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @needs("libero", MODULE)
-@pytest.mark.parametrize("task", ["libero_object-0", "libero_object-6", "libero_spatial-2", "libero_spatial-7"])
+@pytest.mark.parametrize(
+    "task", ["libero_object-0", "libero_object-6", "libero_spatial-2", "libero_spatial-4", "libero_spatial-7"]
+)
 def test_it_solves_tasks(task):
     env = ours(MODULE, task, 2)
     episodes = list(rollout(env, expert.make(env.spec), range(2)))

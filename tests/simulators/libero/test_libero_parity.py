@@ -18,7 +18,7 @@ MODULE = "lerobot_sim.simulators.libero"
 PEER = Path(__file__).with_name("peer.py")
 ROOT = Path(__file__).parents[3]
 SIZE = 64
-pytestmark = needs("libero", MODULE)
+pytestmark = [needs("libero", MODULE), pytest.mark.timeout(900)]  # on a busy machine a scene takes minutes
 
 
 def there(name, start, seed, actions, tmp_path):
