@@ -51,7 +51,7 @@ def test_unknown_task_names_the_nearest(command, tmp_path):
         ("run", ("push-t", "--train-steps", "-5"), "--train-steps"),
         ("run", ("push-t", "--seed", "-3"), "--seed"),
         ("collect", ("push-t", "--episodes", "0"), "--episodes"),
-        ("collect", ("push-t", "--num-envs", "0"), "--num-envs"),
+        ("collect", ("push-t", "--num-envs", "-1"), "--num-envs"),
         ("eval", ("push-t", "--videos", "-2"), "--videos"),
         ("train", ("--dataset", "nowhere", "--steps", "0"), "--steps"),
     ],

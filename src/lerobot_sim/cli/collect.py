@@ -41,17 +41,19 @@ class CollectOptions(SteppingOptions):
     """How many episodes the dataset is to hold."""
 
     policy: str = "expert"
-    """Who acts: expert, random, or a checkpoint's path."""
+    """Who acts: expert, random, a checkpoint's path, or the address of a policy server (ws://…)."""
 
     output_dir: Path = Path("outputs/<task>/dataset")
     """The dataset's folder."""
 
-    num_envs: int = 32
-    """Lanes of a process that run in lockstep; the dataset is the same whatever their number."""
+    num_envs: int = 0
+    """Lanes of a process that run in lockstep; the dataset is the same whatever their number. 0: 32 of our own
+    environments, 4 of somebody's simulator, each of which is a simulator of its own."""
 
     workers: int = 1
-    """Processes that make episodes; the dataset is the same whatever their number. (A network's actions may
-    differ in their last bits with the number of lanes: an expert's do not.)"""
+    """Processes that make episodes at their own pace, each with a simulator and a policy of its own; the dataset is
+    the same whatever their number. (A network's actions may differ in their last bits with the number of lanes: an
+    expert's do not.)"""
 
     success_only: bool = False
     """Keep successes only, and go on to further seeds until there are --episodes of them."""
@@ -109,8 +111,8 @@ def main(argv: Sequence[str]) -> int:
 
 def collect(options: CollectOptions, console: Any) -> dict[str, Any]:
     """Fills the dataset up to the wanted number of episodes."""
-    at_least(1, episodes=options.episodes, num_envs=options.num_envs, workers=options.workers, gop=options.gop)
-    at_least(0, seed=options.seed, max_tries=options.max_tries)
+    at_least(1, episodes=options.episodes, workers=options.workers, gop=options.gop)
+    at_least(0, seed=options.seed, num_envs=options.num_envs, max_tries=options.max_tries)
     from .collect_run import run
 
     return run(options, console)

@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from lerobot_sim import registry
 from lerobot_sim.datasets.codecs import VideoSettings
 from lerobot_sim.datasets.origin import remove_if_begun_otherwise
 from lerobot_sim.datasets.recorder import FOLDER
@@ -15,6 +16,7 @@ from lerobot_sim.datasets.sidecar import recording_content
 from lerobot_sim.datasets.writer import DatasetWriter
 from lerobot_sim.env import Env
 from lerobot_sim.errors import InputError, unknown_name
+from lerobot_sim.evaluation.plan import HOSTED_LANES
 from lerobot_sim.evaluation.score import SEEDS_A_RUN, demonstration_seeds
 from lerobot_sim.loop import Profile
 from lerobot_sim.policy import Policy
@@ -27,6 +29,10 @@ from .options import filled
 
 if TYPE_CHECKING:
     from .collect import CollectOptions
+
+
+LANES = 32
+"""Of an environment of ours, where nobody says how many."""
 
 
 @dataclass
@@ -75,6 +81,8 @@ def run(options: CollectOptions, console: Console) -> dict[str, Any]:
             if before:
                 to_go = max(0, options.episodes - before) if options.success_only else len(seeds)
                 console.say(f"{root} holds {before} episodes already; {to_go} to go.")
+            if options.workers > 1:
+                env.close()  # the processes have simulators of their own
             if seeds and before < options.episodes:
                 _fill(writer, options, recipe, env, policy, identity, seeds, profile, tally, console)
             result = _result(options, env.spec, identity, writer, before, tally)
@@ -84,14 +92,16 @@ def run(options: CollectOptions, console: Console) -> dict[str, Any]:
 
 
 def _recipe(options: CollectOptions) -> Recipe:
-    lanes = -(-options.episodes // options.workers)
+    most = -(-options.episodes // options.workers)
+    is_simulator = registry.resolve(options.task).partition("/")[0] in registry.FAMILIES
+    lanes = options.num_envs or (HOSTED_LANES if is_simulator else LANES)
     return Recipe(
         task=options.task,
         robot=options.robot,
         model_path=str(options.model_path or ""),
         option=options.option,
         policy=options.policy,
-        num_envs=min(options.num_envs, lanes),
+        num_envs=min(lanes, most),
         first_seed=demonstration_seeds(options.seed, 1).start,
         episode_length=options.episode_length,
         stop_at_success=options.stop_at_success,

@@ -40,7 +40,7 @@ class EvalOptions(SteppingOptions):
     """Protocol by name, or your own .toml file; the task's own (200 held-out episodes) by default."""
 
     policy: str = POLICY
-    """Who acts: expert, random, or a checkpoint's path."""
+    """Who acts: expert, random, a checkpoint's path, or the address of a policy server (ws://…)."""
 
     episodes: int | None = None
     """Episodes of each task, in the place of the protocol's."""
@@ -213,13 +213,13 @@ def _acting(options: EvalOptions, plan: Any) -> tuple[Any, str]:
     """Who acts, and what stands for <task> in the output folder."""
     from lerobot_sim.evaluation.running import Acting
 
-    from .policy_argument import policy_for
+    from .policy_argument import SERVERS, policy_for
 
     spec = plan.tasks[0].spec
     name = spec.id if options.task else plan.protocol.id
     if options.protocol and options.policy == POLICY:
         raise InputError("--policy: a protocol needs to be told who acts: expert, random, or a checkpoint's path.")
-    argument = _filled(options.policy, name)
+    argument = options.policy if options.policy.startswith(SERVERS) else _filled(options.policy, name)
     _, identity = policy_for(argument, spec)
     return Acting(make=lambda spec: policy_for(argument, spec)[0], identity=identity, argument=argument), name
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "compare": "which policy is better, and could it have been luck?",
     "report": "one page about an evaluation: plots, videos, every episode",
     "power": "how many episodes an evaluation needs",
+    "policy-server": "a policy here decides for environments elsewhere",
     "run": "all three: demonstrations, training, score",
     "replay": "run stored episodes again and compare",
     "dataset": "look at, check, mend and rearrange datasets: `lerobot-sim dataset --help`",
@@ -44,7 +45,7 @@ step an environment take --seed and --output-dir; --trust-remote-code lets a pro
 
 def usage() -> str:
     """The root help, made without importing anything heavy."""
-    return HELP.format(commands="\n".join(f"  {name:<10}{about}" for name, about in COMMANDS.items()))
+    return HELP.format(commands="\n".join(f"  {name:<15}{about}" for name, about in COMMANDS.items()))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,7 +74,7 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     mended: set[str] = set()
     while True:
         try:
-            return import_module(f"{__package__}.{name}").main(arguments)
+            return import_module(f"{__package__}.{name.replace('-', '_')}").main(arguments)
         except SimError as error:
             from .setup import offered
 

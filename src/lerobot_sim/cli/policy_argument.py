@@ -1,17 +1,25 @@
-"""`--policy`: a policy's name, or the path of a checkpoint."""
+"""`--policy`: a policy's name, the path of a checkpoint, or the address of a policy server."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from lerobot_sim import registry
 from lerobot_sim.errors import InputError, unknown_name
+from lerobot_sim.policies import bc_config
 from lerobot_sim.policies.lerobot_files import WEIGHTS, checkpoint_folder
 from lerobot_sim.policy import Policy
 from lerobot_sim.spec import EnvSpec
 
-_OF_CHECKPOINTS = ("lerobot", "mlp")
+TOKEN = "LEROBOT_SIM_POLICY_TOKEN"  # noqa: S105  a name
+"""The variable that holds a policy server's token."""
+
+SERVERS = ("ws://", "wss://")
+"""How the address of a policy server begins."""
+
+_OF_CHECKPOINTS = ("bc", "lerobot", "mlp")
 
 
 def named_policies(env_id: str) -> list[str]:
@@ -25,6 +33,8 @@ def policy_for(argument: str, spec: EnvSpec) -> tuple[Policy, str]:
     Raises:
         InputError: Neither a policy's name nor an existing file.
     """
+    if argument.startswith(SERVERS):
+        return _served(argument, spec)
     path = Path(argument)
     if argument == "expert" and str(spec.options.get("controller", "")).startswith("lerobot_"):
         raise InputError(
@@ -33,6 +43,11 @@ def policy_for(argument: str, spec: EnvSpec) -> tuple[Policy, str]:
         )
     if argument in named_policies(spec.id):
         return registry.make_policy(argument, spec), argument
+    if folder := bc_config.bc_folder(path):
+        from lerobot_sim.policies import bc
+
+        policy = bc.make(spec, folder)
+        return policy, f"bc:{_digest(folder / bc_config.WEIGHTS)}"
     if path.is_dir() and (path / "best_policy.npz").exists():
         path = path / "best_policy.npz"
     if path.is_file():
@@ -46,7 +61,30 @@ def policy_for(argument: str, spec: EnvSpec) -> tuple[Policy, str]:
         raise InputError(
             f"--policy: there is no checkpoint {path}. Train one (lerobot-sim train), or give --policy expert."
         )
-    raise unknown_name(f"policy for '{spec.id}'", argument, named_policies(spec.id), "A checkpoint's path is one, too.")
+    raise unknown_name(
+        f"policy for '{spec.id}'",
+        argument,
+        named_policies(spec.id),
+        "A checkpoint's path is one, too, and so is the address of a policy server.",
+    )
+
+
+def _served(uri: str, spec: EnvSpec) -> tuple[Policy, str]:
+    """The policy of a server."""
+    from lerobot_sim.simulators.host.remote_policy import RemotePolicy  # only where one is asked
+
+    token = os.environ.get(TOKEN)
+    if not token:
+        raise InputError(f"--policy {uri}: put the token that its server printed into the variable {TOKEN}.")
+    policy = RemotePolicy(uri, token)
+    if policy.env not in (None, (spec.id, spec.version)):
+        policy.close()
+        theirs, version = policy.env or ("", 0)
+        raise InputError(
+            f"--policy: the server at {uri} decides for version {version} of '{theirs}', this is version "
+            f"{spec.version} of '{spec.id}'. Start one with: lerobot-sim policy-server {spec.id}"
+        )
+    return policy, policy.identity or "served"
 
 
 def _digest(path: Path) -> str:

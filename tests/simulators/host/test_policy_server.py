@@ -125,7 +125,7 @@ def test_a_wrong_token_is_refused_in_words(serve, remote):
 def test_another_version_is_refused_in_words(serve, remote, monkeypatch):
     server = serve(toy.ToyPolicy(toy.SPEC))
     monkeypatch.setattr(remote_policy, "PROTOCOL", "0")
-    with pytest.raises(PolicyLostError, match="speaks version 1, the client 0"):
+    with pytest.raises(PolicyLostError, match="speaks version 2, the client 0"):
         remote(server)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,6 +57,8 @@ class HostedPolicy:
         hello = self._start()
         self._cameras = {name: Camera(**camera) for name, camera in hello["cameras"].items()}
         self._batch_invariant = bool(hello["batch_invariant"])
+        if hello["instructed"]:
+            self.instruct = self._instruct  # a policy that does not read instructions has no such method
 
     @property
     def cameras(self) -> Mapping[str, Camera]:
@@ -76,11 +78,7 @@ class HostedPolicy:
             raise InputError("This policy was closed: make a new one.")
         if self._process is None:
             self._start()
-        arrays = {"lanes": np.asarray(lanes, np.int64), "seeds": np.asarray(seeds, np.int64)}
-        try:
-            self._present().call({"call": "reset"}, arrays, limit_s=self._act_s)
-        except (LostError, LateError, RaisedError) as error:
-            raise self._lost(error, "reset") from error
+        self._call("reset", {"lanes": np.asarray(lanes, np.int64), "seeds": np.asarray(seeds, np.int64)})
 
     def act(self, observation: Batch, active: Array) -> Decision:
         process = self._present()
@@ -112,6 +110,15 @@ class HostedPolicy:
         process, self._process = self._process, None
         if process is not None:
             process.end(polite_s=1.5)
+
+    def _instruct(self, lanes: Array, instructions: Sequence[str]) -> None:
+        self._call("instruct", {"lanes": np.asarray(lanes, np.int64)}, instructions=list(instructions))
+
+    def _call(self, name: str, arrays: Mapping[str, Any], **header: Any) -> None:
+        try:
+            self._present().call({"call": name, **header}, arrays, limit_s=self._act_s)
+        except (LostError, LateError, RaisedError) as error:
+            raise self._lost(error, name) from error
 
     def _start(self) -> dict[str, Any]:
         process = Process(self._program)

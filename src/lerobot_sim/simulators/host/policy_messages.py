@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lerobot_sim.errors import InputError, MissingExtraError
 
-PROTOCOL = "1"
+PROTOCOL = "2"
 PROTOCOL_HEADER = "X-Lerobot-Sim-Protocol"
 MAX_BYTES = 256 << 20
 """The longest message that either side takes."""

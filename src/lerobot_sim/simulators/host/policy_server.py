@@ -20,19 +20,20 @@ import secrets
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lerobot_sim.errors import InputError, SimError
 from lerobot_sim.policy import Policy
+from lerobot_sim.spec import EnvSpec
 
 from .policy_messages import MAX_BYTES, PROTOCOL, PROTOCOL_HEADER, decode, encode, library
-from .policy_worker import parts_of
+from .policy_worker import parts_of, reads_instructions
 
 GATHER_S = 0.002
-"""How long a decision waits for what other clients ask at the same time."""
+"""How long a decision waits for the next client that took part in the one before."""
 
 MAX_LANES = 4096
 """Of one client."""
@@ -40,7 +41,7 @@ MAX_LANES = 4096
 _logger = logging.getLogger(__name__)
 
 
-@dataclass
+@dataclass(eq=False)
 class _Client:
     """One connection's lanes: its own numbers -> the policy's."""
 
@@ -72,13 +73,24 @@ class PolicyServer:
         port: 0 for a free one.
         token: What clients must show; drawn where it is None.
         ssl: An SSLContext, for `wss://`.
+        identity: A word that says which policy it is, for clients that write it down.
+        spec: Of the environment that it decides for, where clients of another are to be told.
 
     Raises:
         MissingExtraError: msgpack or websockets is not installed.
+        OSError: The address cannot be listened on.
     """
 
     def __init__(
-        self, policy: Policy, host: str = "127.0.0.1", port: int = 0, *, token: str | None = None, ssl: Any = None
+        self,
+        policy: Policy,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        token: str | None = None,
+        ssl: Any = None,
+        identity: str = "",
+        spec: EnvSpec | None = None,
     ) -> None:
         if token is not None and len(token) < 8:
             raise InputError("token: expected at least 8 characters, or None for one that is drawn.")
@@ -88,7 +100,17 @@ class PolicyServer:
         self._asked: queue.Queue[_Asked | None] = queue.Queue()
         self._free: list[int] = []
         self._count = 0
-        self._clients = 0
+        self._regulars: set[_Client] = set()  # those of the last decision, who may be about to ask again
+        self._connections: set[Any] = set()
+        self._hello = encode(
+            {
+                "cameras": {name: dataclasses.asdict(camera) for name, camera in policy.cameras.items()},
+                "batch_invariant": policy.batch_invariant,
+                "instructed": reads_instructions(policy),
+                "identity": identity,
+                "env": [spec.id, spec.version] if spec is not None else None,
+            }
+        )
         self._server = library("websockets.sync.server").serve(
             self._talk,
             host,
@@ -96,6 +118,7 @@ class PolicyServer:
             ssl=ssl,
             compression=None,
             max_size=MAX_BYTES,
+            close_timeout=1.0,
             process_request=self._admit,
         )
         own_host, own_port = self._server.socket.getsockname()[:2]
@@ -109,8 +132,10 @@ class PolicyServer:
         self._server.serve_forever()
 
     def close(self) -> None:
-        """Stops; a second call does nothing."""
+        """Stops, and tells all clients; a second call does nothing."""
         self._server.shutdown()
+        for connection in list(self._connections):
+            connection.close(1001, "The policy server was closed.")
         self._asked.put(None)
         self._decider.join(5.0)
         while not self._asked.empty():
@@ -140,21 +165,21 @@ class PolicyServer:
     def _talk(self, connection: Any) -> None:
         """Serves one client until it goes."""
         client = _Client()
-        self._asked.put(_Asked(client, {"call": "came"}, {}))
+        self._connections.add(connection)
         try:
             with contextlib.suppress(library("websockets.exceptions").ConnectionClosed):
                 self._answer_all(connection, client)
         finally:
+            self._connections.discard(connection)
             self._asked.put(_Asked(client, {"call": "gone"}, {}))
 
     def _answer_all(self, connection: Any, client: _Client) -> None:
-        cameras = {name: dataclasses.asdict(camera) for name, camera in self._policy.cameras.items()}
-        connection.send(encode({"cameras": cameras, "batch_invariant": self._policy.batch_invariant}))
+        connection.send(self._hello)
         for message in connection:
             try:
                 header, arrays = decode(message)
-                if header.get("call") not in ("reset", "act"):
-                    raise InputError(f"Expected the call 'reset' or 'act', {header.get('call')!r} came.")
+                if header.get("call") not in ("reset", "instruct", "act"):
+                    raise InputError(f"Expected the call 'reset', 'instruct' or 'act', {header.get('call')!r} came.")
             except InputError as error:
                 connection.send(encode({"refused": str(error)}))
                 continue
@@ -171,29 +196,30 @@ class PolicyServer:
             while asked is not None:
                 acts += self._carry_out(asked)
                 try:
-                    asked = self._asked.get(timeout=self._patience(len(acts)))
+                    asked = self._asked.get(timeout=self._patience(acts))
                 except queue.Empty:
                     break
             ending = asked is None
             if acts:
+                self._regulars = {asked.client for asked in acts}
                 self._act(acts)
 
-    def _patience(self, asked: int) -> float | None:
-        """How long to wait for further calls: for ever without a decision to make, not at all once all have asked."""
-        if not asked:
+    def _patience(self, acts: list[_Asked]) -> float | None:
+        """How long to wait for further calls: for ever without a decision to make, not at all once all have asked.
+
+        All are those of the last decision: whoever is silent, or only connected, holds the others up once.
+        """
+        if not acts:
             return None
-        return GATHER_S if asked < self._clients else 0.0
+        return GATHER_S if self._regulars - {asked.client for asked in acts} else 0.0
 
     def _carry_out(self, asked: _Asked) -> list[_Asked]:
-        """A reset, or the end of a client; an act is given back, to be gathered with others."""
+        """A reset, instructions, or the end of a client; an act is given back, to be gathered with others."""
         call = asked.header["call"]
         if call == "act":
             return [asked]
-        if call == "came":
-            self._clients += 1
-            return []
         if call == "gone":
-            self._clients -= 1
+            self._regulars.discard(asked.client)
             self._free += asked.client.lanes
             return []
         try:
@@ -201,7 +227,11 @@ class PolicyServer:
             self._widen(asked.client, int(lanes.max(initial=-1)) + 1)
             own = np.array([asked.client.lanes[lane] for lane in lanes.tolist()], np.int64)
             order = np.argsort(own)
-            self._policy.reset(own[order], asked.arrays["seeds"][order])
+            if call == "reset":
+                self._policy.reset(own[order], asked.arrays["seeds"][order])
+            else:
+                words: list[str] = asked.header["instructions"]
+                cast("Any", self._policy).instruct(own[order], [words[row] for row in order.tolist()])
             asked.finish(encode({}))
         except Exception as error:  # noqa: BLE001  a policy may raise anything; its client is told
             asked.finish(_refusal(error))

@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,11 @@ def decision_of(parts: Mapping[str, NDArray[Any]]) -> Decision:
 def kinds_of(arrays: Mapping[str, NDArray[Any]]) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Dtype and shape of arrays by name."""
     return {name: (value.dtype.str, value.shape) for name, value in arrays.items()}
+
+
+def reads_instructions(policy: Policy) -> bool:
+    """Whether a policy asks for the instruction of an episode."""
+    return callable(getattr(policy, "instruct", None))
 
 
 class PolicyService:
@@ -86,7 +91,11 @@ class PolicyService:
             self._kinds = kinds_of(self._outputs)
             return pack({})
 
-        return {"reset": reset, "lay_out": lay_out}[header["call"]]
+        def instruct() -> bytes:
+            cast("Any", self._policy).instruct(arrays["lanes"], header["instructions"])
+            return pack({})
+
+        return {"reset": reset, "instruct": instruct, "lay_out": lay_out}[header["call"]]
 
     def _decide(self) -> bytes:
         observation = {name[2:]: value.copy() for name, value in self._inputs.items() if name != "active"}
@@ -111,7 +120,8 @@ def main(arguments: Mapping[str, Any]) -> None:
         policy: Policy = make({**arguments, "keywords": keywords})
         made.append(policy)
         cameras = {name: dataclasses.asdict(camera) for name, camera in policy.cameras.items()}
-        about = {"python": platform.python_version(), "numpy": np.__version__}
+        about: dict[str, Any] = {"python": platform.python_version(), "numpy": np.__version__}
+        about["instructed"] = reads_instructions(policy)
         return pack({"cameras": cameras, "batch_invariant": policy.batch_invariant, **about})
 
     kind, payload = guarded(begin)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
@@ -20,6 +20,10 @@ from .policy_messages import MAX_BYTES, PROTOCOL, PROTOCOL_HEADER, decode, encod
 from .policy_worker import decision_of
 
 
+class ServerGoneError(PolicyLostError):
+    """The policy's server does not answer any more: no fault of the policy's, so no failure of its episodes."""
+
+
 class RemotePolicy:
     """A policy that decides elsewhere; see `lerobot_sim.policy.Policy` for its methods.
 
@@ -30,7 +34,8 @@ class RemotePolicy:
         ssl: An SSLContext for "wss://" with a certificate of one's own.
 
     Raises:
-        PolicyLostError: The server is not there, does not know the token, or speaks another version.
+        ServerGoneError: No server is there.
+        PolicyLostError: It does not know the token, or speaks another version.
         MissingExtraError: msgpack or websockets is not installed.
     """
 
@@ -51,10 +56,16 @@ class RemotePolicy:
         except failures.InvalidURI as error:
             raise InputError(f"uri: expected such as 'ws://127.0.0.1:8000', '{uri}' came.") from error
         except (OSError, failures.InvalidHandshake) as error:
-            raise PolicyLostError(f"No policy server answers at {uri}: {error}.") from error
+            raise ServerGoneError(f"No policy server answers at {uri}: {error}.") from error
         hello, _ = self._receive()
         self._cameras = {str(name): Camera(**camera) for name, camera in hello["cameras"].items()}
         self._batch_invariant = bool(hello["batch_invariant"])
+        self.identity = str(hello["identity"])
+        """A word that says which policy it is; "" where its server was not told."""
+        self.env: tuple[str, int] | None = (str(hello["env"][0]), int(hello["env"][1])) if hello["env"] else None
+        """Id and version of the environment that it decides for, None where its server was not told."""
+        if hello["instructed"]:
+            self.instruct = self._instruct  # a policy that does not read instructions has no such method
 
     @property
     def cameras(self) -> Mapping[str, Camera]:
@@ -72,6 +83,10 @@ class RemotePolicy:
         decision = decision_of(self._ask({"call": "act"}, {**arrays, "active": to_numpy(active)}))
         return Decision(like(decision.action, active), decision.columns, decision.events)
 
+    def _instruct(self, lanes: Array, instructions: Sequence[str]) -> None:
+        header = {"call": "instruct", "instructions": list(instructions)}
+        self._ask(header, {"lanes": np.asarray(lanes, np.int64)})
+
     def close(self) -> None:
         """Leaves the server; a second call does nothing."""
         if not self._closed:
@@ -85,7 +100,7 @@ class RemotePolicy:
         try:
             self._connection.send(encode(header, arrays))
         except (OSError, failures.ConnectionClosed) as error:
-            raise PolicyLostError(f"The policy server at {self._uri} has gone: {error}.") from error
+            raise ServerGoneError(f"The policy server at {self._uri} has gone: {error}.") from error
         return self._receive()[1]
 
     def _receive(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -94,11 +109,11 @@ class RemotePolicy:
             header, arrays = decode(self._connection.recv(timeout=self._act_s))
         except TimeoutError as error:
             self.close()
-            raise PolicyLostError(
+            raise ServerGoneError(
                 f"The policy server at {self._uri} did not answer within {self._act_s:g} s."
             ) from error
         except (OSError, failures.ConnectionClosed) as error:
-            raise PolicyLostError(f"The policy server at {self._uri} has gone: {error}.") from error
+            raise ServerGoneError(f"The policy server at {self._uri} has gone: {error}.") from error
         if "refused" in header:
             raise PolicyLostError(f"The policy server at {self._uri} refuses: {header['refused']}")
         return header, arrays
