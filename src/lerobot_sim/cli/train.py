@@ -15,10 +15,12 @@ from .options import CommonOptions, at_least, filled, read
 ABOUT = """Train a policy on a LeRobot dataset by behavior cloning.
 
 --policy mlp (the default) is the student, a small NumPy network from states; any other
-name is LeRobot's policy of that name (act, diffusion, …), trained with LeRobot's own
-network, loss and checkpoints. Training that was interrupted goes on from its last
-saved state. LeRobot's flags (--policy.chunk_size 50, --dataset.root, --steps …) are
-understood.
+name is LeRobot's policy of that name, trained with LeRobot's own network, loss and
+checkpoints: act, diffusion and vqbet are trained and scored by our tests; those that
+begin from weights of the hub (pi0, smolvla …) are not verified. Each checkpoint is
+scored, the best one kept. Training that was interrupted or killed goes on from its
+last checkpoint to the same numbers. LeRobot's flags (--policy.chunk_size 50,
+--dataset.root, --env.type, --wandb.enable …) are understood.
 
 examples:
   lerobot-sim train --dataset outputs/push-t/dataset --steps 5000
@@ -37,7 +39,7 @@ class TrainOptions(CommonOptions):
     """Folder of the dataset, as `lerobot-sim collect` makes it; other policies than mlp take any of LeRobot's."""
 
     policy: str = "mlp"
-    """mlp, or a policy of LeRobot's: act, diffusion, vqbet …"""
+    """mlp, or a policy of LeRobot's: act, diffusion, vqbet; not verified: pi0, smolvla …"""
 
     steps: int = 5000
     """Updates, each on --batch-size rows."""
@@ -75,14 +77,38 @@ class TrainOptions(CommonOptions):
     accumulate: int = 1
     """LeRobot's policies: batches an update."""
 
+    workers: int = 2
+    """LeRobot's policies: threads that make batches; 0: none, each is made when it is asked for."""
+
+    prefetch: int = 4
+    """LeRobot's policies: batches that are made ahead."""
+
+    cache_mb: int = 1024
+    """LeRobot's policies: memory in MB for decoded pictures."""
+
     save_every: int = 1000
     """LeRobot's policies: updates between checkpoints, each of which is evaluated."""
 
     eval_episodes: int = 20
-    """LeRobot's policies: held-out episodes that score each checkpoint; 0 for none."""
+    """LeRobot's policies: held-out episodes of each task that score each checkpoint; 0 for none."""
+
+    env: str = ""
+    """LeRobot's policies: the task that scores checkpoints; the one that the dataset was made with by default."""
+
+    eval_protocol: str = ""
+    """LeRobot's policies: the protocol that scores checkpoints, in the place of one task: a name or a .toml file."""
+
+    eval_num_envs: int = 0
+    """LeRobot's policies: lanes that score in lockstep; 0: as many as suit the task, 20 at most."""
 
     logger: Literal["none", "tensorboard", "wandb"] = "none"
     """LeRobot's policies: who is told loss and success as well; WANDB_MODE=offline keeps wandb here."""
+
+    wandb_project: str = "lerobot-sim"
+    """The project at Weights & Biases."""
+
+    job_name: str = ""
+    """The run's name for --logger; the policy's and the task's by default."""
 
     overwrite: bool = False
     """Replace a checkpoint that was trained with other settings."""

@@ -23,30 +23,48 @@ RENAMED: Mapping[str, str] = {
     "training.lr": "--learning-rate",
     "optimizer.lr": "--learning-rate",
     "train_steps": "--steps",
+    "num_workers": "--workers",
+    "prefetch_factor": "--prefetch",
+    "eval.batch_size": "--eval-num-envs",
+    "wandb.project": "--wandb-project",
+    "job_name": "--job-name",
 }
 """LeRobot's or the guides' flag -> ours, which takes the same value."""
 
+_PUSH = "it stays in its folder; `hf upload OWNER/NAME FOLDER` brings one to the hub"
+
 REPLACED: Mapping[str, str] = {
     "dataset.repo_id": "a dataset is a folder: --dataset PATH (lerobot-sim dataset pull OWNER/NAME brings one)",
-    "env.type": "checkpoints are scored on the environment that the dataset was made with; leave it out",
-    "env.task": "checkpoints are scored on the environment that the dataset was made with; leave it out",
+    "dataset.video_backend": "pictures are decoded by PyAV; leave it out",
     "training.fine_tuning": "give the checkpoint to begin from: --pretrained PATH",
     "resume": "a run goes on when the same command is given again",
     "config_path": "settings are flags: `lerobot-sim train --help` lists them",
-    "num_workers": "batches are read ahead by threads; leave it out",
+    "persistent_workers": "workers are threads that live as long as the run; leave it out",
+    "eval.use_async_envs": "episodes run in lanes: --eval-num-envs",
+    "policy.use_amp": "mixed precision is --precision bfloat16 or float16",
+    "policy.push_to_hub": _PUSH,
+    "policy.repo_id": _PUSH,
     "wandb.enable": "--logger wandb",
-    "job_name": "the folder says which run it is: --output-dir",
+    "wandb.mode": "WANDB_MODE=offline (or online) before the command",
 }
 """LeRobot's or the guides' flag -> what does it here."""
 
+_TRUE, _FALSE = ("true",), ("false",)
+
 _DROPPED: Mapping[str, tuple[str, ...]] = {
-    "policy.push_to_hub": ("false",),
-    "wandb.enable": ("false",),
-    "training.fine_tuning": ("false",),
-    "resume": ("true", "false"),
-    "num_workers": tuple(str(count) for count in range(65)),
+    "dataset.video_backend": ("pyav",),
+    "eval.use_async_envs": _FALSE,
+    "persistent_workers": _TRUE,
+    "policy.push_to_hub": _FALSE,
+    "policy.use_amp": _FALSE,
+    "resume": (*_TRUE, *_FALSE),
+    "training.fine_tuning": _FALSE,
+    "wandb.enable": _FALSE,
 }
 """Flag -> values that ask for what happens anyway."""
+
+_PRETRAINED = ("pretrained", "policy.path", "policy.pretrained_path")
+_ENV = ("env.type", "env.task")
 
 
 def translated(argv: Sequence[str]) -> list[str]:
@@ -56,11 +74,13 @@ def translated(argv: Sequence[str]) -> list[str]:
         InputError: A flag that has another form here, with that form.
     """
     result: list[str] = []
+    env: list[str] = []
     rest = list(argv)
+    tuned = any(_plain(argument.partition("=")[0]) in _PRETRAINED for argument in rest)
     while rest:
         argument = rest.pop(0)
         name, given, value = argument.partition("=")
-        plain = name.removeprefix("--").replace("-", "_")
+        plain = _plain(name)
         if not name.startswith("--") or not ("." in plain or plain in RENAMED or plain in REPLACED):
             result.append(argument)
             continue
@@ -68,8 +88,25 @@ def translated(argv: Sequence[str]) -> list[str]:
             if not rest:
                 raise InputError(f"{name}: expected a value, nothing came.")
             value = rest.pop(0)
-        result += _ours(name, plain, value)
-    return result
+        if plain in _ENV:
+            env.append(f"--{plain}={value}")
+        elif plain != "training.fine_tuning" or not tuned:
+            result += _ours(name, plain, value)
+    return [*result, *_env(env)]
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("--").replace("-", "_")
+
+
+def _env(flags: Sequence[str]) -> list[str]:
+    """LeRobot's environment as the task or the protocol that scores checkpoints."""
+    if not flags:
+        return []
+    from .eval_flags import translated as translated_for_eval
+
+    found = translated_for_eval(flags)
+    return ["--env", *found] if len(found) == 1 else ["--eval-protocol", found[-1]]
 
 
 def _ours(name: str, plain: str, value: str) -> list[str]:
@@ -77,8 +114,10 @@ def _ours(name: str, plain: str, value: str) -> list[str]:
         return []
     if plain in RENAMED:
         return [RENAMED[plain], value]
+    if plain == "wandb.enable" and value.lower() in _TRUE:
+        return ["--logger", "wandb"]
     if plain in REPLACED:
         raise InputError(f"{name} is LeRobot's: here, {REPLACED[plain]}.")
     if plain.startswith("policy."):
         return ["--setting", f"{plain.removeprefix('policy.')}={value}"]
-    raise unknown_name("flag of LeRobot's", name, [f"--{one}" for one in (*RENAMED, *REPLACED)])
+    raise unknown_name("flag of LeRobot's", name, [f"--{one}" for one in (*RENAMED, *REPLACED, *_ENV)])

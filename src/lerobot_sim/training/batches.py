@@ -1,14 +1,17 @@
 """Batches of a dataset's rows as LeRobot's policies learn from them, in an order that is a function of the seed.
 
 Each row comes with a window around it: the observations that the policy reads (times before the row) and the actions
-that it predicts (times after it), held at the episode's ends, with a mask of those that lie beyond. Workers, threads of this
-process, make the next batches while the present one is learned from: memory is what the reader keeps of decoded
+that it predicts (times after it), held at the episode's ends, with a mask of those that lie beyond. Workers, threads of
+this process, make the next batches while the present one is learned from: memory is what the reader keeps of decoded
 frames, and `ahead` batches.
 """
 
+# pyright: reportUnknownMemberType=false
+# torch's types are partly unknown
+
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -51,7 +54,7 @@ def batches(
     first: int = 0,
     ahead: int = 2,
     workers: int = 1,
-) -> Iterator[Arrays]:
+) -> Generator[Arrays]:
     """Endless batches; the k-th is the same however often one stops and goes on, and whatever the number of workers.
 
     Args:

@@ -8,12 +8,15 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 @contextmanager
 def held_interrupts() -> Generator[Callable[[], bool]]:
     """Within it, Ctrl-C only makes what is yielded return True; the caller raises KeyboardInterrupt where it fits.
 
-    Python tells the main thread alone of signals: in another thread nothing has to be held.
+    SIGTERM, as clusters send it, is taken likewise. Python tells the main thread alone of signals: in another thread
+    nothing has to be held.
     """
     asked = False
 
@@ -24,8 +27,29 @@ def held_interrupts() -> Generator[Callable[[], bool]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    before = signal.signal(signal.SIGINT, note)
-    try:
+    with _handled(note):
         yield lambda: asked
+
+
+@contextmanager
+def free_interrupts() -> Generator[None]:
+    """Within it, inside `held_interrupts`, Ctrl-C and SIGTERM raise KeyboardInterrupt at once."""
+
+    def leave(_signal: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    with _handled(leave):
+        yield
+
+
+@contextmanager
+def _handled(handler: Callable[[int, Any], None]) -> Generator[None]:
+    before = {number: signal.signal(number, handler) for number in _SIGNALS}
+    try:
+        yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, one in before.items():
+            signal.signal(number, one)

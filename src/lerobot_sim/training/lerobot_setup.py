@@ -20,10 +20,21 @@ from .batches import Windows
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 
+VERIFIED = ("act", "diffusion", "vqbet")
+"""Policies of LeRobot's that were trained and scored by this package's tests."""
+
+NOT_TRAINED: Mapping[str, str] = {
+    "gaussian_actor": "it is LeRobot's actor of reinforcement learning",
+    "tdmpc": "it learns from rewards",
+}
+"""Those that behavior cloning cannot train -> why. All others begin from weights of the hub: not verified here."""
+
+LARGE = "They begin from weights on the Hugging Face hub and need further packages: not verified here."
+
 
 @dataclass(frozen=True, kw_only=True)
 class LeRobotTrainingConfig:
-    """What a run is; all but the last four settings make it another one.
+    """What a run is; all but the last settings, from `device` on, make it another one.
 
     Attributes:
         policy: LeRobot's name of it, such as "act" or "diffusion".
@@ -41,6 +52,8 @@ class LeRobotTrainingConfig:
         save_every: Updates between checkpoints.
         log_every: Updates between lines of the log.
         cache_bytes: Memory for decoded frames.
+        workers: Threads that make batches.
+        prefetch: Batches that are made ahead.
     """
 
     policy: str = "act"
@@ -58,6 +71,8 @@ class LeRobotTrainingConfig:
     save_every: int = 1000
     log_every: int = 50
     cache_bytes: int = 1 << 30
+    workers: int = 1
+    prefetch: int = 4
 
 
 def policy_config_of(config: LeRobotTrainingConfig, last: Path | None) -> Any:
@@ -74,17 +89,53 @@ def policy_config_of(config: LeRobotTrainingConfig, last: Path | None) -> Any:
             raise InputError(f"{what} is a '{found.type}' policy, --policy is '{config.policy}'.")
         found.pretrained_path = source
     else:
-        names = set(PreTrainedConfig.get_known_choices())
-        if config.policy not in names:
-            raise unknown_name("policy of LeRobot's", config.policy, names)
+        check_name(config.policy, PreTrainedConfig.get_known_choices())
         found = make_policy_config(config.policy)
     for name, value in config.settings.items():
         if not hasattr(found, name):
             raise unknown_name(f"setting of '{config.policy}'", name, vars(found))
         setattr(found, name, value)
     found.device, found.push_to_hub = config.device, False
-    found.__post_init__()  # checks what was set
+    try:
+        found.__post_init__()  # checks what was set
+    except (ValueError, TypeError, NotImplementedError) as error:
+        given = ", ".join(f"{name}={value}" for name, value in config.settings.items())
+        raise InputError(f"'{config.policy}' cannot have these settings ({given}): {error}") from error
     return found
+
+
+def check_name(name: str, known: Iterable[str]) -> None:
+    """Refuses a policy that LeRobot has not, or that cannot be learned from demonstrations.
+
+    Raises:
+        UnknownNameError: It lists those that were tried, and those that were not.
+        InputError: It learns from other things.
+    """
+    others = sorted({*known} - {*VERIFIED, *NOT_TRAINED})
+    if name in NOT_TRAINED:
+        raise InputError(
+            f"'{name}' cannot be trained from demonstrations: {NOT_TRAINED[name]}. Those that can: "
+            f"{', '.join(VERIFIED)}; lerobot-train trains it on the same dataset."
+        )
+    if name not in VERIFIED and name not in others:
+        hint = f"Trained and scored here: {', '.join(VERIFIED)}. Others of LeRobot's: {', '.join(others)}. {LARGE}"
+        raise unknown_name("policy", name, ["mlp", "bc", *VERIFIED, *others], hint)
+
+
+def check_fit(policy_config: Any) -> None:
+    """Asks the policy whether it can learn from its inputs.
+
+    Raises:
+        InputError: Such as no image, or two where it reads one.
+    """
+    try:
+        policy_config.validate_features()
+    except ValueError as error:
+        inputs = {key: tuple(feature.shape) for key, feature in policy_config.input_features.items()}
+        raise InputError(
+            f"'{policy_config.type}' cannot learn from {inputs}: {error} --cameras NAME … chooses pictures, "
+            "--policy.NAME=VALUE sets the policy, lerobot-sim collect --cameras records pictures."
+        ) from error
 
 
 def choose_inputs(policy_config: Any, meta: Any, wanted: Sequence[str] | None) -> None:

@@ -2,21 +2,15 @@
 
 A run's folder is `lerobot-train`'s: `checkpoints/<step>/pretrained_model` and `training_state`, `checkpoints/last`, and
 beside them `best`, the checkpoint with the most successes, and `log.jsonl`. A run that was interrupted or killed goes
-on from its last checkpoint with the batches that it would have seen.
+on from its last checkpoint with the batches that it would have seen, and comes to the same numbers.
 """
-
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportUnknownParameterType=false, reportMissingTypeArgument=false
-# torch's and lerobot's types are partly unknown
 
 from __future__ import annotations
 
 import json
-import logging
 import shutil
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,24 +18,17 @@ from typing import Any
 import numpy as np
 
 from lerobot_sim.datasets.frames import FrameReader
-from lerobot_sim.errors import MissingExtraError, SimError, StorageError, unknown_name
-from lerobot_sim.policies.lerobot import check_device
-from lerobot_sim.spec import IMAGES
+from lerobot_sim.errors import StorageError
 
-from .batches import Arrays, batches
-from .interrupts import held_interrupts
-from .lerobot_setup import (
-    PRECISIONS,
-    LeRobotTrainingConfig,
-    choose_inputs,
-    freeze,
-    optimizer_of,
-    policy_config_of,
-    windows_of,
-)
+from .batches import batches
+from .interrupts import free_interrupts, held_interrupts
+from .lerobot_learner import LAST, Learner
+from .lerobot_setup import LeRobotTrainingConfig
 
-LOG, BEST, LAST = "log.jsonl", "best", "checkpoints/last"
-_logger = logging.getLogger(__name__)
+LOG, BEST = "log.jsonl", "best"
+
+Evaluate = Callable[[int, Path], float]
+"""(step, folder of the checkpoint's policy) -> success rate."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +40,27 @@ class LeRobotTrainingResult:
         best: The folder of the one with the most successes; the last one's where nothing was evaluated.
         loss: Mean over the last lines of the log.
         success: The best one's rate; None where nothing was evaluated.
+        samples_per_s: Rows learned from in a second, evaluations apart; None where nothing was left to do.
+        waited: Share of that time in which the network waited for rows.
+        cached_bytes: Memory that decoded frames took at the end.
     """
 
     checkpoint: Path
     best: Path
     loss: float
     success: float | None
+    samples_per_s: float | None = None
+    waited: float | None = None
+    cached_bytes: int = 0
+
+
+@dataclass
+class _Clock:
+    """Where the time of training goes."""
+
+    updates: int = 0
+    waited_s: float = 0.0
+    learned_s: float = 0.0
 
 
 def train(
@@ -66,7 +68,8 @@ def train(
     folder: Path,
     config: LeRobotTrainingConfig,
     *,
-    evaluate: Callable[[int, Path], float] | None = None,
+    evaluate: Evaluate | None = None,
+    on_config: Callable[[Any], None] | None = None,
     on_step: Callable[[int, float], None] | None = None,
     on_log: Callable[[Mapping[str, float]], None] | None = None,
 ) -> LeRobotTrainingResult:
@@ -76,7 +79,8 @@ def train(
         dataset: The dataset's folder.
         folder: Where checkpoints and log go.
         config: What and how.
-        evaluate: (step, checkpoint's folder) -> success rate; asked at every checkpoint.
+        evaluate: Asked at every checkpoint; random numbers that it takes are not those of the training.
+        on_config: Called with the policy's config before the first update.
         on_step: Called with (updates done, loss) after each update.
         on_log: Called with each line of the log.
 
@@ -86,183 +90,112 @@ def train(
         StorageError: The folder holds another run.
         KeyboardInterrupt: Passed on, after a checkpoint.
     """
-    run = _Run(dataset, folder, config)
-    with FrameReader(dataset, run.cameras, cache_bytes=config.cache_bytes) as reader, held_interrupts() as interrupted:
-        first = run.step * config.accumulate
-        source = batches(reader, run.windows, config.batch_size, config.seed, first)
+    last = folder / LAST
+    learner = Learner(dataset, config, last if last.exists() else None)
+    if on_config:
+        on_config(learner.policy.config)
+    folder.mkdir(parents=True, exist_ok=True)
+    clock = _Clock()
+    with (
+        FrameReader(dataset, learner.cameras, cache_bytes=config.cache_bytes, evict=False, threads=1) as reader,
+        held_interrupts() as interrupted,
+    ):
+        if evaluate and _is_due(config, learner.step) and not _judged(folder, learner.step):
+            _judge(folder, config, learner.step, last.resolve(), evaluate)  # a kill came between
+        first = learner.step * config.accumulate
+        source = batches(
+            reader, learner.windows, config.batch_size, config.seed, first, config.prefetch, config.workers
+        )
         try:
-            while run.step < config.steps:
-                loss = run.update([next(source) for _ in range(config.accumulate)])
+            while learner.step < config.steps:
+                begun = time.perf_counter()
+                parts = [next(source) for _ in range(config.accumulate)]
+                came = time.perf_counter()
+                loss = learner.update(parts)
+                clock.updates += 1
+                clock.waited_s += came - begun
+                clock.learned_s += time.perf_counter() - came
                 if on_step:
-                    on_step(run.step, loss)
-                if run.step % config.log_every == 0 or run.step == config.steps:
-                    line = run.log()
+                    on_step(learner.step, loss)
+                if learner.step % config.log_every == 0 or learner.step == config.steps:
+                    line = _log(folder, learner)
                     if on_log:
                         on_log(line)
-                if run.step % config.save_every == 0 or run.step == config.steps or interrupted():
-                    checkpoint = run.save()
+                if _is_due(config, learner.step) or interrupted():
+                    checkpoint = learner.save(folder)
                     if evaluate and not interrupted():
-                        run.judge(checkpoint, evaluate(run.step, checkpoint / "pretrained_model"))
+                        _judge(folder, config, learner.step, checkpoint, evaluate)
                 if interrupted():
                     raise KeyboardInterrupt
         finally:
-            source.close()  # pyright: ignore[reportAttributeAccessIssue]  it is a generator: its thread ends here
-    return run.result()
+            source.close()
+        return _result(folder, config, clock, reader.cached_bytes)
 
 
-class _Run:
-    """Network, optimizer and files of one run."""
+def _log(folder: Path, learner: Learner) -> dict[str, float]:
+    """Writes one line: mean loss since the last one, and the learning rate."""
+    line = {
+        "step": float(learner.step),
+        "loss": float(np.mean(learner.losses)),
+        "learning_rate": learner.learning_rate,
+    }
+    learner.losses = []
+    _write(folder, line)
+    return line
 
-    def __init__(self, dataset: Path, folder: Path, config: LeRobotTrainingConfig) -> None:
-        try:
-            import torch
-            from lerobot.common.train_utils import load_training_state
-            from lerobot.configs.default import DatasetConfig
-            from lerobot.configs.train import TrainPipelineConfig
-            from lerobot.datasets.dataset_metadata import LeRobotDatasetMetadata
-            from lerobot.optim.factory import make_optimizer_and_scheduler
-            from lerobot.policies.factory import make_policy, make_pre_post_processors
-        except ImportError as error:
-            raise MissingExtraError("lerobot", "lerobot", "Training a policy of LeRobot's") from error
-        check_device(torch, config.device)
-        if config.precision not in PRECISIONS:
-            raise unknown_name("precision", config.precision, PRECISIONS)
-        self._torch, self._config, self.folder = torch, config, folder
-        folder.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(config.seed)
-        meta: Any = LeRobotDatasetMetadata(f"local/{dataset.name}", root=dataset)
-        last = folder / LAST
-        resumed = last.exists()
-        policy_config = policy_config_of(config, last / "pretrained_model" if resumed else None)
-        choose_inputs(policy_config, meta, config.cameras)
-        with redirect_stdout(sys.stderr):  # LeRobot prints; standard output is the command's
-            policy: Any = make_policy(policy_config, ds_meta=meta)
-        self.policy = policy
-        self.windows = windows_of(policy_config)
-        self.cameras = [key for key in policy_config.input_features if key.startswith(IMAGES)]
-        options: dict[str, Any] = {"dataset_stats": meta.stats}
-        if resumed:
-            device = {"device_processor": {"device": config.device}}
-            options = {"pretrained_path": str(last / "pretrained_model"), "preprocessor_overrides": device}
-        self.before, self.after = make_pre_post_processors(policy_config, **options)
-        freeze(policy, config.freeze)
-        self._pipeline: Any = TrainPipelineConfig(
-            dataset=DatasetConfig(repo_id=f"local/{dataset.name}", root=str(dataset)),
-            policy=policy_config,
-            output_dir=folder,
-            steps=config.steps,
-            batch_size=config.batch_size,
-            seed=config.seed,
-            save_freq=config.save_every,
-            optimizer=optimizer_of(policy_config, config.learning_rate),
-            scheduler=policy_config.get_scheduler_preset(),
-        )
-        self._optimizer, self._scheduler = make_optimizer_and_scheduler(self._pipeline, policy)
-        self._clip = float(self._pipeline.optimizer.grad_clip_norm)
-        self._scaler: Any = torch.amp.grad_scaler.GradScaler(enabled=config.precision == "float16")
-        self.step, self._losses = 0, []
-        if resumed:
-            self.step = load_training_state(last, self._optimizer, self._scheduler)[0]
-            _logger.info("Going on from %d updates.", self.step)
 
-    def update(self, parts: Sequence[Arrays]) -> float:
-        """One update over some batches; its mean loss."""
-        torch, config = self._torch, self._config
-        self.policy.train()
-        total = 0.0
-        kind = torch.device(config.device).type
-        for part in parts:
-            with torch.autocast(kind, getattr(torch, config.precision), enabled=config.precision != "float32"):
-                loss, _ = self.policy.forward(self.before(self._tensors(part)))
-            self._scaler.scale(loss / len(parts)).backward()
-            total += float(loss.detach()) / len(parts)
-        if not np.isfinite(total):
-            raise SimError(f"The loss left the finite numbers at update {self.step + 1}: lower --learning-rate.")
-        self._scaler.unscale_(self._optimizer)
-        limit = self._clip if self._clip > 0 else float("inf")
-        torch.nn.utils.clip_grad_norm_(self.policy.parameters(), limit)
-        self._scaler.step(self._optimizer)
-        self._scaler.update()
-        self._optimizer.zero_grad()
-        if self._scheduler is not None:
-            self._scheduler.step()
-        if hasattr(self.policy, "update"):
-            self.policy.update()
-        self.step += 1
-        self._losses.append(total)
-        return total
+def _is_due(config: LeRobotTrainingConfig, step: int) -> bool:
+    """Whether a checkpoint belongs to this number of updates."""
+    return step > 0 and (step % config.save_every == 0 or step == config.steps)
 
-    def _tensors(self, batch: Arrays) -> dict[str, Any]:
-        """As LeRobot's loader gives them: float32, images (…, 3, h, w) in [0, 1], masks named after LeRobot."""
-        found: dict[str, Any] = {}
-        for key, value in batch.items():
-            if key == "task":
-                found[key] = value
-            elif value.dtype == np.uint8:
-                found[key] = self._torch.from_numpy(value).movedim(-1, -3).to(self._torch.float32) / 255
-            else:
-                tensor = self._torch.from_numpy(np.ascontiguousarray(value))
-                found[key] = tensor if value.dtype == np.bool_ else tensor.to(self._torch.float32)
-        return found
 
-    def log(self) -> dict[str, float]:
-        """Writes one line: mean loss since the last one, and the learning rate."""
-        line = {
-            "step": float(self.step),
-            "loss": float(np.mean(self._losses)),
-            "learning_rate": float(self._optimizer.param_groups[0]["lr"]),
-        }
-        self._losses = []
-        self._write(line)
-        return line
+def _judged(folder: Path, step: int) -> bool:
+    return any(line["step"] == step for line in read_log(folder) if "success" in line)
 
-    def save(self) -> Path:
-        """A checkpoint in LeRobot's layout, whole or not there."""
-        from lerobot.common.train_utils import get_step_checkpoint_dir, save_checkpoint, update_last_checkpoint
 
-        place: Path = get_step_checkpoint_dir(self.folder, self._config.steps, self.step)
-        beside = place.with_name(f".{place.name}")
+def _judge(folder: Path, config: LeRobotTrainingConfig, step: int, checkpoint: Path, evaluate: Evaluate) -> None:
+    """Has a checkpoint scored, notes its success rate, and keeps a copy of the best one's policy."""
+    from lerobot.utils.random_utils import seeded_context
+
+    with free_interrupts(), seeded_context(config.seed):
+        success = evaluate(step, checkpoint / "pretrained_model")
+    best = max((line["success"] for line in read_log(folder) if "success" in line), default=-1.0)
+    if success > best:
+        beside = folder / f".{BEST}"
         shutil.rmtree(beside, ignore_errors=True)
-        save_checkpoint(
-            beside,
-            self.step,
-            self._pipeline,
-            self.policy,
-            self._optimizer,
-            self._scheduler,
-            self.before,
-            self.after,
-            num_processes=1,
-            batch_size=self._config.batch_size,
-        )
-        shutil.rmtree(place, ignore_errors=True)
-        beside.rename(place)
-        update_last_checkpoint(place)
-        return place
+        shutil.copytree(checkpoint / "pretrained_model", beside)
+        shutil.rmtree(folder / BEST, ignore_errors=True)
+        beside.rename(folder / BEST)
+    _write(folder, {"step": float(step), "success": success})
 
-    def judge(self, checkpoint: Path, success: float) -> None:
-        """Notes a checkpoint's success rate, and keeps a copy of the best one's policy."""
-        best = max((line["success"] for line in read_log(self.folder) if "success" in line), default=-1.0)
-        self._write({"step": float(self.step), "success": success})
-        if success > best:
-            beside = self.folder / f".{BEST}"
-            shutil.rmtree(beside, ignore_errors=True)
-            shutil.copytree(checkpoint / "pretrained_model", beside)
-            shutil.rmtree(self.folder / BEST, ignore_errors=True)
-            beside.rename(self.folder / BEST)
 
-    def result(self) -> LeRobotTrainingResult:
-        """What the folder holds now."""
-        lines = read_log(self.folder)
-        losses = [line["loss"] for line in lines if "loss" in line][-5:]
-        rates = [line["success"] for line in lines if "success" in line]
-        last = (self.folder / LAST).resolve() / "pretrained_model"
-        best = self.folder / BEST if rates else last
-        return LeRobotTrainingResult(last, best, float(np.mean(losses)), max(rates) if rates else None)
+def _result(folder: Path, config: LeRobotTrainingConfig, clock: _Clock, cached_bytes: int) -> LeRobotTrainingResult:
+    """What the folder holds now."""
+    lines = read_log(folder)
+    losses = [line["loss"] for line in lines if "loss" in line][-5:]
+    rates = [line["success"] for line in lines if "success" in line]
+    last = (folder / LAST).resolve() / "pretrained_model"
+    spent = clock.waited_s + clock.learned_s
+    return LeRobotTrainingResult(
+        checkpoint=last,
+        best=folder / BEST if rates else last,
+        loss=float(np.mean(losses)),
+        success=max(rates) if rates else None,
+        samples_per_s=clock.updates * config.accumulate * config.batch_size / spent if clock.updates else None,
+        waited=clock.waited_s / spent if clock.updates else None,
+        cached_bytes=cached_bytes,
+    )
 
-    def _write(self, line: Mapping[str, float]) -> None:
-        with (self.folder / LOG).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+
+def _write(folder: Path, line: Mapping[str, float]) -> None:
+    """Appends a line; what a kill left of one is taken away."""
+    path = folder / LOG
+    with path.open("a+b") as file:
+        file.seek(0)
+        content = file.read()
+        if not content.endswith(b"\n"):
+            file.truncate(content.rfind(b"\n") + 1)
+        file.write(json.dumps(line).encode() + b"\n")
 
 
 def read_log(folder: Path) -> list[dict[str, float]]:
