@@ -1,0 +1,124 @@
+"""The results' scripts of LeRobot's policies: what they share, and a toy of each that goes through all its parts."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks/results"
+sys.path.insert(0, str(FOLDER))
+
+import _shared as shared  # noqa: E402
+import act_lift  # noqa: E402
+import fine_tuning  # noqa: E402
+
+
+def test_a_part_is_made_once_and_again_when_what_it_depends_on_changes(tmp_path):
+    made = []
+
+    def make():
+        made.append(1)
+        return {"value": len(made)}
+
+    assert shared.kept(tmp_path, "one", {"steps": 3}, make) == {"value": 1}
+    assert shared.kept(tmp_path, "one", {"steps": 3}, make) == {"value": 1}
+    assert shared.kept(tmp_path, "one", {"steps": 4}, make) == {"value": 2}
+    assert shared.kept(tmp_path, "other", {"steps": 4}, make) == {"value": 3}
+
+
+def test_a_command_that_fails_ends_the_script(capfd):
+    with pytest.raises(SystemExit, match="lerobot-sim ended with exit code"):
+        shared.command("lerobot-sim", "eval", "no-such-task")
+    assert "no-such-task" in capfd.readouterr().err
+
+
+def test_a_commands_result_is_read():
+    assert shared.TASK in shared.sim("list")
+
+
+def test_rates_come_with_their_exact_interval():
+    assert shared.Scored("act", 8, 10).cells == ("act", "8 of 10", "80.0%", "44.4% to 97.5%")
+
+
+def test_tables_are_markdown():
+    assert shared.table(("a", "b"), [("1", "2")]) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
+
+
+def test_the_curve_shows_every_point_at_its_place(tmp_path):
+    lines = [shared.Line("ACT <small>", [(200, 10, 10), (100, 0, 10)]), shared.Line("other", [(200, 5, 10)])]
+    shared.curve(tmp_path / "deep/curve.svg", "title", lines, {"aim": 0.8})
+    root = ElementTree.parse(tmp_path / "deep/curve.svg").getroot()
+    name = "{http://www.w3.org/2000/svg}"
+    dots = [(float(dot.get("cx")), float(dot.get("cy"))) for dot in root.iter(f"{name}circle")]
+    assert len(dots) == 3
+    (left, bottom), (right, top), (end, middle) = dots
+    assert left < right == end
+    assert top < middle < bottom
+    assert middle == pytest.approx((top + bottom) / 2, abs=0.1)
+    words = [text.text for text in root.iter(f"{name}text")]
+    assert {"ACT <small>", "aim", "title", "100%", "200"} <= set(words)
+
+
+def test_a_copy_of_a_policy_acts_otherwise(tmp_path):
+    policy = tmp_path / "policy"
+    policy.mkdir()
+    (policy / "config.json").write_text(json.dumps({"type": "act", "n_action_steps": 8}))
+    (policy / "model.safetensors").write_bytes(b"weights")
+    copy = act_lift.acting(policy, tmp_path / "copy", {"n_action_steps": 1})
+    assert json.loads((copy / "config.json").read_text()) == {"type": "act", "n_action_steps": 1}
+    assert json.loads((policy / "config.json").read_text())["n_action_steps"] == 8
+    assert shared.digest(copy) != shared.digest(policy)
+
+
+def test_the_changed_world_is_another_one_that_the_expert_masters(tmp_path):
+    import numpy as np
+
+    from lerobot_sim import registry
+    from lerobot_sim.loop import rollout
+
+    path = fine_tuning.changed_world(tmp_path / "world/panda.xml")
+    env = registry.make(shared.TASK, 4, robot="panda", model_path=str(path))
+    usual = registry.make(shared.TASK, 4)
+    start, there = (one.reset(np.arange(4), np.arange(4))["observation.state"] for one in (usual, env))
+    tip = usual.spec.observation["observation.state"].names.index("tip.x")
+    moved = np.linalg.norm(there[:, tip:] - start[:, tip:], axis=1)
+    assert (moved > 0.05).all()
+    expert = registry.make_policy("expert", env.spec)
+    assert all(one.succeeded(env.spec.success_rule) for one in rollout(env, expert, range(4)))
+    env.close()
+    usual.close()
+
+
+def run(script, *arguments):
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl")}
+    words = [sys.executable, str(FOLDER / f"{script}.py"), "--quick", *map(str, arguments)]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return done
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_scripts_go_through_all_their_parts(tmp_path):
+    pytest.importorskip("lerobot")
+    first = run("act_lift", "--out", tmp_path / "act")
+    assert first.stdout == (tmp_path / "act/results.md").read_text()
+    assert re.search(r"\| expert \| 4 of 4 \| 100\.0% \|", first.stdout)
+    assert "ACT, temporal ensembling" in first.stdout
+    assert (tmp_path / "act/curve.svg").read_text().count("<circle") == 3
+    again = run("act_lift", "--out", tmp_path / "act")
+    assert again.stdout == first.stdout
+    assert "$ lerobot" not in again.stderr, "nothing is done twice"
+
+    policy = ("--policy", tmp_path / "act/policy")
+    agreed = run("scores_agree", "--out", tmp_path / "agree", *policy)
+    assert re.search(r"\| ours, batch 10 \| 20 \| 0 \| 0 \| 1 \|", agreed.stdout), "the same batches, the same episodes"
+
+    tuned = run("fine_tuning", "--out", tmp_path / "tuned", *policy)
+    assert re.search(r"\| the expert, changed world \| 4 of 4 \|", tuned.stdout)
+    assert "fine-tuned over" in tuned.stdout or "over fine-tuned" in tuned.stdout
