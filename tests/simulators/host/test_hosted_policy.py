@@ -65,6 +65,20 @@ def test_several_environments_are_one_batch_and_lanes_grow(policy):
                 assert {key: value.tolist() for key, value in one.items()} == {k: v.tolist() for k, v in other.items()}
 
 
+def gains(seeds):
+    """Instructions of different lengths: "Push the point, gain 0.1." and so on."""
+    return {"gain": np.where(np.asarray(seeds) % 2 == 0, 0.5, 0.125)}
+
+
+def test_it_is_told_its_instructions_if_it_reads_them(policy):
+    there, here = policy(factory="toy:Obedient"), toy.Obedient(toy.SPEC)
+    pairs = [list(rollout([toy.make(2)], one, range(4), params=gains)) for one in (there, here)]
+    for one, other in zip(*pairs, strict=True):
+        assert one.action.tobytes() == other.action.tobytes()
+    assert len({episode.action.tobytes() for episode in pairs[0]}) == 2
+    assert not hasattr(policy(), "instruct")
+
+
 def test_decisions_and_observations_belong_to_whoever_has_them(policy):
     there = policy()
     there.reset(np.arange(1), np.array([1]))

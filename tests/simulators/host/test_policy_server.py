@@ -11,10 +11,11 @@ from lerobot_sim.errors import InputError
 from lerobot_sim.simulators.host import policy_messages, policy_server, remote_policy
 from lerobot_sim.simulators.host.hosted_policy import PolicyLostError
 from lerobot_sim.simulators.host.policy_server import PolicyServer
-from lerobot_sim.simulators.host.remote_policy import RemotePolicy
+from lerobot_sim.simulators.host.remote_policy import RemotePolicy, ServerGoneError
 from lerobot_sim.spec import STATE
 
 from . import toy
+from .test_hosted_policy import gains
 
 pytest.importorskip("msgpack", reason="needs msgpack: pip install 'lerobot-sim[remote]'")
 pytest.importorskip("websockets", reason="needs websockets: pip install 'lerobot-sim[remote]'")
@@ -103,6 +104,36 @@ def test_clients_have_their_own_lanes_and_are_decided_together(serve, remote, mo
             np.testing.assert_array_equal(action, alone.act(seen, np.ones(2, bool)).action)
 
 
+def test_it_is_told_its_instructions_if_it_reads_them(serve, remote):
+    server = serve(toy.Obedient(toy.SPEC))
+    remote(server).reset(np.arange(1), np.array([1]))  # so that the other client's lanes are not the policy's first
+    there = remote(server)
+    pairs = [list(rollout([toy.make(2)], one, range(4), params=gains)) for one in (there, toy.Obedient(toy.SPEC))]
+    for one, other in zip(*pairs, strict=True):
+        assert one.action.tobytes() == other.action.tobytes()
+    assert len({episode.action.tobytes() for episode in pairs[0]}) == 2
+    assert not hasattr(remote(serve(toy.ToyPolicy(toy.SPEC))), "instruct")
+
+
+def test_nobody_waits_for_a_client_that_asks_nothing(serve, remote, monkeypatch):
+    monkeypatch.setattr(policy_server, "GATHER_S", 3600)
+    server = serve(toy.ToyPolicy(toy.SPEC))
+    idle, busy = remote(server), remote(server, act_s=20)
+    seen, everyone = {STATE: np.zeros((1, 2), np.float32)}, np.ones(1, bool)
+    busy.reset(np.arange(1), np.array([1]))
+    for _ in range(5):
+        assert busy.act(seen, everyone).action.shape == (1, 2)
+    idle.reset(np.arange(1), np.array([1]))
+    assert busy.act(seen, everyone).action.shape == (1, 2)
+
+
+def test_it_tells_which_policy_it_is_and_for_what(serve, remote):
+    client = remote(serve(toy.ToyPolicy(toy.SPEC), identity="toy:1", spec=toy.SPEC))
+    assert (client.identity, client.env) == ("toy:1", ("toy/point", 1))
+    unnamed = remote(serve(toy.ToyPolicy(toy.SPEC)))
+    assert (unnamed.identity, unnamed.env) == ("", None)
+
+
 def test_lanes_of_a_client_that_has_gone_are_given_to_the_next(serve, remote):
     server = serve(toy.ToyPolicy(toy.SPEC))
     for _ in range(3):
@@ -154,9 +185,7 @@ def test_a_server_that_has_gone_is_an_error(serve, remote):
     server = serve(toy.ToyPolicy(toy.SPEC))
     client = remote(server)
     server.close()
-    for connection in server._server.all_connections:
-        connection.close()
-    with pytest.raises(PolicyLostError, match="has gone"):
+    with pytest.raises(ServerGoneError, match="has gone"):
         client.reset(np.arange(1), np.array([1]))
 
 

@@ -189,3 +189,18 @@ class ToyPolicy:
 def make_policy(spec, **options):
     """A toy policy."""
     return ToyPolicy(spec, **options)
+
+
+class Obedient(ToyPolicy):
+    """Acts by the length of its instruction."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.lengths = np.zeros(16)
+
+    def instruct(self, lanes, instructions):
+        self.lengths[lanes] = [len(words) for words in instructions]
+
+    def act(self, observation, active):
+        value = self.lengths[: len(active), None] / 100
+        return Decision(np.repeat(value, self.size, axis=1).astype(np.float32))
