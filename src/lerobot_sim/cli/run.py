@@ -130,6 +130,7 @@ def run(options: RunOptions, console: Any, *, log_every: int = 0) -> dict[str, A
                 hidden_dim=options.hidden_dim,
                 output_dir=root,
                 log_every=log_every,
+                eval_episodes=0,
                 **common,
             ),
             console,

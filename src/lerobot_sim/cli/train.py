@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from tyro.conf import UseAppendAction
 
+from lerobot_sim.errors import InputError
+
 from .options import CommonOptions, at_least, filled, read
 
 ABOUT = """Train a policy on a LeRobot dataset by behavior cloning.
@@ -24,11 +26,12 @@ last checkpoint to the same numbers. LeRobot's flags (--policy.chunk_size 50,
 
 examples:
   lerobot-sim train --dataset outputs/push-t/dataset --steps 5000
+  lerobot-sim train --dataset outputs/push-t/dataset --policy bc --policy.state=false
   lerobot-sim train --dataset outputs/lift/dataset --policy act --policy.chunk_size=20
   lerobot-sim train --dataset new/dataset --policy act --pretrained outputs/lift/act/best"""
 
 _BAR_STEP = 50
-BATCH_SIZE, LEARNING_RATE = 32, 1e-3
+BATCH_SIZE, LEARNING_RATE, HIDDEN_DIM = 32, 1e-3, 256
 
 
 @dataclass(kw_only=True)
@@ -45,37 +48,37 @@ class TrainOptions(CommonOptions):
     """Updates, each on --batch-size rows."""
 
     batch_size: int = 0
-    """Rows an update; 0: 32 for mlp, 8 for LeRobot's policies."""
+    """Rows an update; 0: 32 for mlp, 64 for bc, 8 for LeRobot's policies."""
 
-    hidden_dim: int = 256
-    """mlp: width of the two hidden layers."""
+    hidden_dim: int | None = None
+    """mlp and bc: width of the hidden layers, by default 256."""
 
     learning_rate: float | None = None
-    """Step size; by default 1e-3 for mlp, decaying from there, and each LeRobot policy's own."""
+    """Step size; by default 1e-3 for mlp and bc, decaying from there, and each LeRobot policy's own."""
 
     output_dir: Path = Path("outputs/<task>")
-    """Folder of the checkpoint; of LeRobot's policies, <policy> below it."""
+    """Folder of the checkpoint; of all but mlp, <policy> below it."""
 
     pretrained: str = ""
-    """LeRobot's policies: a checkpoint to begin from, a folder or owner/name on the hub."""
+    """All but mlp: a checkpoint to begin from, a folder; of LeRobot's policies, or owner/name on the hub."""
 
     freeze: tuple[str, ...] = ()
-    """LeRobot's policies: patterns of parameters that stay as they are, such as 'model.backbone.*'."""
+    """All but mlp: patterns of parameters that stay as they are, such as 'model.backbone.*'."""
 
     setting: UseAppendAction[tuple[str, ...]] = ()
-    """LeRobot's policies: NAME=VALUE of the policy's own settings; --policy.NAME=VALUE says the same."""
+    """All but mlp: NAME=VALUE of the policy's own settings; --policy.NAME=VALUE says the same."""
 
     cameras: tuple[str, ...] = ("<all>",)
-    """LeRobot's policies: the cameras it sees; 'none' for states alone."""
+    """All but mlp: the cameras it sees; 'none' for states alone."""
 
     device: str = "cpu"
-    """LeRobot's policies: cpu, cuda …"""
+    """Where it learns: cpu, cuda …; mlp: cpu alone."""
 
     precision: str = "float32"
     """LeRobot's policies: float32, bfloat16 or float16 (mixed)."""
 
     accumulate: int = 1
-    """LeRobot's policies: batches an update."""
+    """All but mlp: batches an update."""
 
     workers: int = 2
     """LeRobot's policies: threads that make batches; 0: none, each is made when it is asked for."""
@@ -87,7 +90,7 @@ class TrainOptions(CommonOptions):
     """LeRobot's policies: memory in MB for decoded pictures."""
 
     save_every: int = 1000
-    """LeRobot's policies: updates between checkpoints, each of which is evaluated."""
+    """Updates between checkpoints, each of which is evaluated."""
 
     eval_episodes: int = 20
     """LeRobot's policies: held-out episodes of each task that score each checkpoint; 0 for none."""
@@ -102,7 +105,7 @@ class TrainOptions(CommonOptions):
     """LeRobot's policies: lanes that score in lockstep; 0: as many as suit the task, 20 at most."""
 
     logger: Literal["none", "tensorboard", "wandb"] = "none"
-    """LeRobot's policies: who is told loss and success as well; WANDB_MODE=offline keeps wandb here."""
+    """Who is told loss and success as well; WANDB_MODE=offline keeps wandb here."""
 
     wandb_project: str = "lerobot-sim"
     """The project at Weights & Biases."""
@@ -127,6 +130,10 @@ def main(argv: Sequence[str]) -> int:
     console = Console(options.json)
     if options.policy == "mlp":
         console.result(train(options, console))
+    elif options.policy == "bc":
+        from .train_bc import train_bc
+
+        console.result(train_bc(options, console))
     else:
         from .train_lerobot import train_lerobot
 
@@ -135,18 +142,23 @@ def main(argv: Sequence[str]) -> int:
 
 
 def train(options: TrainOptions, console: Any) -> dict[str, Any]:
-    """Trains, or takes what was trained with the same settings on the same episodes."""
-    at_least(1, steps=options.steps, hidden_dim=options.hidden_dim)
+    """Trains the student, or takes what was trained with the same settings on the same episodes."""
+    hidden_dim = HIDDEN_DIM if options.hidden_dim is None else options.hidden_dim
+    at_least(1, steps=options.steps, hidden_dim=hidden_dim, save_every=options.save_every)
     at_least(0, seed=options.seed, log_every=options.log_every, batch_size=options.batch_size)
+    at_least(0, eval_episodes=options.eval_episodes)
+    _refuse_what_is_not_the_students(options)
     import numpy as np
 
     from lerobot_sim import registry
     from lerobot_sim.datasets.origin import read_origin
     from lerobot_sim.datasets.reader import read_columns, read_info
-    from lerobot_sim.training.behavior_cloning import CHECKPOINT, STATE_FILE, TrainingConfig
+    from lerobot_sim.training.behavior_cloning import CHECKPOINT, SCORED, STATE_FILE, TrainingConfig
     from lerobot_sim.training.behavior_cloning import train as train_student
 
     from .run_folder import RunFolder
+    from .train_loggers import PRODUCTS, logger_of
+    from .train_scores import FOLDER, Scores
 
     origin = read_origin(options.dataset)
     env = registry.remake(origin.env_id, origin.env_options)
@@ -156,33 +168,53 @@ def train(options: TrainOptions, console: Any) -> dict[str, Any]:
     config = TrainingConfig(
         steps=options.steps,
         batch_size=options.batch_size or BATCH_SIZE,
-        hidden_dim=options.hidden_dim,
+        hidden_dim=hidden_dim,
         learning_rate=LEARNING_RATE if options.learning_rate is None else options.learning_rate,
         seed=options.seed,
+        score_every=options.save_every,
     )
     settings = {
         "env_id": spec.id,
         "env_version": spec.version,
         "steps": options.steps,
         "batch_size": config.batch_size,
-        "hidden_dim": options.hidden_dim,
+        "hidden_dim": hidden_dim,
         "learning_rate": config.learning_rate,
         "seed": options.seed,
         "dataset_episodes": read_info(options.dataset).total_episodes,
         "dataset_policy": origin.settings.get("policy"),
         "dataset_seed": origin.settings.get("seed"),
     }
-    products = (CHECKPOINT, STATE_FILE)
-    with RunFolder(root, "train", settings, overwrite=options.overwrite, products=products) as folder:
+    if options.eval_episodes:
+        settings |= {"eval_episodes": options.eval_episodes, "save_every": options.save_every, "env": options.env}
+        settings |= {"eval_protocol": options.eval_protocol}
+    products = (CHECKPOINT, STATE_FILE, SCORED, *PRODUCTS, *([FOLDER] if options.eval_episodes else []))
+    with (
+        contextlib.ExitStack() as stack,
+        RunFolder(root, "train", settings, overwrite=options.overwrite, products=products) as folder,
+    ):
         checkpoint = root / CHECKPOINT
         if folder.result and checkpoint.exists():
             console.say(f"Trained already, with these settings: {checkpoint}")
             return folder.result
         columns = read_columns(options.dataset, [*spec.observation, "action"])
         observations = np.concatenate([columns[name] for name in spec.observation], axis=1)
-        with _watched(options, console) as on_step:
-            trained = train_student(observations, columns["action"], config, spec=spec, folder=root, on_step=on_step)
-        result = {
+        name = options.job_name or f"mlp {spec.id}"
+        tell = logger_of(options.logger, root, settings, stack, project=options.wandb_project, name=name)
+        scores = Scores(options, console) if options.eval_episodes else None
+        if scores is not None:
+            stack.callback(scores.close)
+        on_step = stack.enter_context(_watched(options, console, tell))
+        trained = train_student(
+            observations,
+            columns["action"],
+            config,
+            spec=spec,
+            folder=root,
+            on_step=on_step,
+            evaluate=(lambda step, path: scores.score(step, path, root, tell)) if scores else None,
+        )
+        result: dict[str, Any] = {
             "env_id": spec.id,
             "env_version": spec.version,
             "checkpoint": str(checkpoint),
@@ -190,20 +222,43 @@ def train(options: TrainOptions, console: Any) -> dict[str, Any]:
             "best_step": trained.best_step,
             "rows": len(observations),
         }
+        if scores:
+            result["success"] = trained.success
         folder.finish(result)
-    console.say(f"Checkpoint: {checkpoint} (loss {trained.best_loss:.6f} after {trained.best_step} updates)")
+    scored = "" if trained.success is None else f", {trained.success:.1%} success"
+    console.say(f"Checkpoint: {checkpoint} (loss {trained.best_loss:.6f}{scored} after {trained.best_step} updates)")
     return result
 
 
+def _refuse_what_is_not_the_students(options: TrainOptions) -> None:
+    """Flags of the torch policies, which the student would ignore."""
+    given = {
+        "--pretrained": options.pretrained,
+        "--freeze": options.freeze,
+        "--setting (--policy.NAME)": options.setting,
+        "--cameras": options.cameras not in (("<all>",), ("none",)),
+        "--device": options.device != "cpu",
+        "--precision": options.precision != "float32",
+        "--accumulate": options.accumulate != 1,
+    }
+    wrong = [name for name, value in given.items() if value]
+    if wrong:
+        raise InputError(
+            f"{', '.join(wrong)}: the student 'mlp' learns from states with NumPy on the CPU, it has no such setting. "
+            "Its torch sibling takes it: --policy bc."
+        )
+
+
 @contextlib.contextmanager
-def _watched(options: TrainOptions, console: Any) -> Generator[Callable[[int, float], None]]:
-    """What to call after each update: a progress bar, or a line every so many."""
+def _watched(options: TrainOptions, console: Any, tell: Any) -> Generator[Callable[[int, float], None]]:
+    """What to call after each update: a progress bar, or a line every so many; the logger is told now and then."""
     if not options.log_every:
         with console.progress("Training", options.steps, "updates") as show:
 
-            def count(step: int, _loss: float) -> None:
+            def count(step: int, loss: float) -> None:
                 if (step + 1) % _BAR_STEP == 0 or step + 1 == options.steps:
                     show(step + 1)
+                    tell(step + 1, {"loss": loss})
 
             yield count
         return
@@ -211,5 +266,6 @@ def _watched(options: TrainOptions, console: Any) -> Generator[Callable[[int, fl
     def line(step: int, loss: float) -> None:
         if step % options.log_every == 0:
             console.say(f"  [train] step {step:>5} | loss = {loss:.6f}")
+            tell(step + 1, {"loss": loss})
 
     yield line

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -17,3 +18,19 @@ def _controller() -> ThreadpoolController:
 def one_blas_thread() -> AbstractContextManager[Any]:
     """Within it, NumPy's matrix products run on one thread, which costs half of two or, in training, a tenth."""
     return _controller().limit(limits=1, user_api="blas")  # pyright: ignore[reportUnknownMemberType]
+
+
+@contextmanager
+def one_torch_thread(wanted: bool = True) -> Generator[None]:
+    """Within it, torch computes on one thread where that is `wanted`: on small matrices a second one only spins."""
+    import torch
+
+    before = torch.get_num_threads()
+    if not wanted or before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

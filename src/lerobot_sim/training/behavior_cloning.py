@@ -10,7 +10,8 @@ saved state, a training that was interrupted goes on as if it had not been, bit 
 
 **Which checkpoint is kept.** The loss of one batch of 32 is mostly luck: the lowest of thousands is that of an
 easy batch. Every `evaluate_every` steps, and at the end, the loss of the same `evaluation_rows` rows, spread evenly
-over the demonstrations, is computed instead, and the weights with the lowest are kept.
+over the demonstrations, is computed instead, and the weights with the lowest are kept. Where checkpoints are scored on
+episodes, those with the most successes are kept instead, the later of equals.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from .gradients import BatchGradient
 from .interrupts import held_interrupts
 
 CHECKPOINT = "best_policy.npz"
+SCORED = "scored_policy.npz"
 STATE_FILE = "training_state.npz"
 
 _DRAWN_AT_ONCE = 256  # steps' row indices in one call, which costs about 0.2 ms however few they are
@@ -65,6 +67,7 @@ class TrainingConfig:
         evaluate_every: Steps between two looks at whether the weights are the best so far.
         evaluation_rows: Rows that such a look takes at most.
         save_every_s: Seconds between two savings of the state.
+        score_every: Steps between two scores on episodes, where there are any.
     """
 
     steps: int = 5000
@@ -79,9 +82,10 @@ class TrainingConfig:
     evaluate_every: int = 250
     evaluation_rows: int = 2048
     save_every_s: float = 10.0
+    score_every: int = 1000
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "hidden_dim", "evaluate_every", "evaluation_rows"):
+        for name in ("steps", "batch_size", "hidden_dim", "evaluate_every", "evaluation_rows", "score_every"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name}: expected at least 1, {getattr(self, name)} came.")
         if not (self.learning_rate > 0 and 0 <= self.final_learning_rate <= self.learning_rate):
@@ -100,12 +104,14 @@ class TrainingResult:
         best_loss: Mean squared error of the evaluation rows, of actions scaled to [-1, 1].
         best_step: Number of updates after which the weights were best.
         losses: float32 (steps,): the loss of each step's batch, before its update.
+        success: Rate of the best weights; None where none were scored on episodes.
     """
 
     policy: MLPPolicy
     best_loss: float
     best_step: int
     losses: NDArray[np.float32]
+    success: float | None = None
 
 
 def train(
@@ -116,6 +122,7 @@ def train(
     spec: EnvSpec,
     folder: Path | None = None,
     on_step: Callable[[int, float], None] | None = None,
+    evaluate: Callable[[int, Path], float] | None = None,
 ) -> TrainingResult:
     """Trains a student on rows of demonstrations.
 
@@ -127,6 +134,8 @@ def train(
         folder: Where `training_state.npz` is kept while training, and `best_policy.npz` is left. A state that is
             found there, of the same config and data, is gone on from.
         on_step: Called with (step, loss of its batch) after each update; step counts from 0.
+        evaluate: (updates done, checkpoint's file) -> success rate; asked every `score_every` steps and at the end.
+            It needs a folder.
 
     Raises:
         ArrayError, InputError: Data that do not fit the spec, are empty or not finite.
@@ -139,14 +148,20 @@ def train(
     path = folder / STATE_FILE if folder else None
     if path and path.exists():
         training.restore(path)
+    score = _scorer(training, spec, folder, evaluate) if folder and evaluate else None
     with one_blas_thread():
-        _run(training, path, on_step)
-    policy = _policy(training, spec)
+        _run(training, path, on_step, score)
+    policy = _policy(training, training.best, spec)
     if folder and path:
         policy.save(folder / CHECKPOINT)
         path.unlink(missing_ok=True)
+        (folder / SCORED).unlink(missing_ok=True)
     return TrainingResult(
-        policy=policy, best_loss=training.best_loss, best_step=training.best_step, losses=training.losses
+        policy=policy,
+        best_loss=training.best_loss,
+        best_step=training.best_step,
+        losses=training.losses,
+        success=training.best_success if score else None,
     )
 
 
@@ -168,6 +183,7 @@ class _Training:
         self.losses = np.zeros(config.steps, np.float32)
         self.best = self.weights.copy()
         self.best_loss, self.best_step = math.inf, 0
+        self.best_success = -1.0
         self._gradient = BatchGradient(self.weights, self.sizes, config.batch_size)
         self._rows: NDArray[np.int64] = np.zeros((0, config.batch_size), np.int64)
         every = max(1, len(data.inputs) // config.evaluation_rows)
@@ -203,16 +219,29 @@ class _Training:
         return self._rows[offset]
 
     def _keep_if_best(self) -> None:
+        loss = self._probe_loss()
+        if loss < self.best_loss and self.best_success < 0:
+            self._keep(loss)
+
+    def judge(self, success: float) -> None:
+        """Keeps the present weights where none before had a higher rate of success."""
+        if success >= self.best_success:
+            self.best_success = success
+            self._keep(self._probe_loss())
+
+    def _probe_loss(self) -> float:
         inputs, wanted = self._probe
         error = forward(views(self.weights, *self.sizes), inputs) - wanted
-        loss = float(np.mean(np.square(error), dtype=np.float64))
-        if loss < self.best_loss:
-            self.best[:] = self.weights
-            self.best_loss, self.best_step = loss, self.step
+        return float(np.mean(np.square(error), dtype=np.float64))
+
+    def _keep(self, loss: float) -> None:
+        self.best[:] = self.weights
+        self.best_loss, self.best_step = loss, self.step
 
     def save(self, path: Path) -> None:
         arrays = {"weights": self.weights, "first": self.adam.first, "second": self.adam.second, "best": self.best}
         numbers = {"step": self.step, "best_loss": self.best_loss, "best_step": self.best_step}
+        numbers["best_success"] = self.best_success
         write_npz(path, {**arrays, **numbers, "losses": self.losses[: self.step], "made_with": self._made_with()})
 
     def restore(self, path: Path) -> None:
@@ -239,6 +268,7 @@ class _Training:
         self.step = self.adam.t = step
         self.losses[:step] = stored["losses"]
         self.best_loss, self.best_step = float(stored["best_loss"]), int(stored["best_step"])
+        self.best_success = float(stored.get("best_success", -1.0))
         _logger.info("Going on from step %d of %d (%s).", step, self.config.steps, path)
 
     def _made_with(self) -> str:
@@ -248,15 +278,35 @@ class _Training:
         digest.update(self.data.wanted.tobytes())
         settings = asdict(self.config)
         settings.pop("save_every_s")
+        settings.pop("score_every")
         return json.dumps({**settings, "demonstrations": digest.hexdigest()})
 
 
-def _run(training: _Training, path: Path | None, on_step: Callable[[int, float], None] | None) -> None:
+def _scorer(
+    training: _Training, spec: EnvSpec, folder: Path, evaluate: Callable[[int, Path], float]
+) -> Callable[[], None]:
+    """What scores the present weights."""
+
+    def score() -> None:
+        _policy(training, training.weights, spec).save(folder / SCORED)
+        training.judge(evaluate(training.step, folder / SCORED))
+
+    return score
+
+
+def _run(
+    training: _Training,
+    path: Path | None,
+    on_step: Callable[[int, float], None] | None,
+    score: Callable[[], None] | None,
+) -> None:
     """All steps that are left; the state is saved now and then, and between two steps when one is interrupted."""
     saved_at = time.monotonic()
     with held_interrupts() as interrupted:
         while training.step < training.config.steps:
             loss = training.update()
+            if score and (training.step % training.config.score_every == 0 or training.step == training.config.steps):
+                score()
             try:
                 if on_step:
                     on_step(training.step - 1, loss)
@@ -271,11 +321,11 @@ def _run(training: _Training, path: Path | None, on_step: Callable[[int, float],
                 saved_at = time.monotonic()
 
 
-def _policy(training: _Training, spec: EnvSpec) -> MLPPolicy:
+def _policy(training: _Training, weights: NDArray[np.float32], spec: EnvSpec) -> MLPPolicy:
     data = training.data
     summary = asdict(training.config) | {"rows": len(data.inputs), "best_loss": training.best_loss}
     return MLPPolicy(
-        weights=views(training.best.copy(), *training.sizes),
+        weights=views(weights.copy(), *training.sizes),
         mean=data.mean,
         std=data.std,
         action_low=data.low,
