@@ -96,7 +96,7 @@ class Scores:
         return float(rate)
 
     def _acting(self, checkpoint: Path) -> Any:
-        """A checkpoint as who acts: one of LeRobot's on the device that it is trained on, any other as `eval` takes it."""
+        """Who acts: a checkpoint of LeRobot's on the device that it is trained on, any other as `eval` takes it."""
         from lerobot_sim import registry
         from lerobot_sim.evaluation.running import Acting
         from lerobot_sim.policies.lerobot_files import is_checkpoint
