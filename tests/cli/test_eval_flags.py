@@ -61,3 +61,13 @@ def test_a_command_in_lerobots_words_runs(command, tmp_path):
     assert json.loads(said.out)["episodes"] == 3
     info = json.loads((tmp_path / "e/eval_info.json").read_text())
     assert {"per_task", "per_group", "overall"} <= set(info)
+
+
+def test_the_flags_of_the_guides_scripts_are_taken_or_answered():
+    assert translated(["--env_type", "mujoco", "--num_episodes", "3"]) == ["mujoco/lift", "--episodes", "3"]
+    assert translated(["--task", "push-t", "--eval-episodes", "20"]) == ["numpy/push-t", "--episodes", "20"]
+    assert translated(["--env=gym_hil", "--render=false"]) == ["--protocol", "gym-hil", "--videos", "0"]
+    with pytest.raises(InputError, match="--mode .*lerobot-sim eval, train, collect"):
+        translated(["--mode", "eval"])
+    with pytest.raises(InputError, match="success_threshold = 0.8 in --protocol"):
+        translated(["--success_threshold=0.8"])

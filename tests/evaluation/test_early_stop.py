@@ -9,7 +9,7 @@ from lerobot_sim.errors import InputError, StorageError
 from lerobot_sim.evaluation.early_stop import NAME, early_stop
 from lerobot_sim.evaluation.evaluating import Manner, run
 from lerobot_sim.evaluation.plan import make_plan
-from lerobot_sim.evaluation.protocol import of_task
+from lerobot_sim.evaluation.protocol import Entry, Protocol, of_task
 from lerobot_sim.evaluation.report import write_report
 from lerobot_sim.evaluation.results import load
 from lerobot_sim.evaluation.running import Acting
@@ -123,3 +123,20 @@ def test_policies_on_the_mark_are_seldom_called_wrong():
                 break
         wrong += stop.decision.verdict != "limit"
     assert wrong <= 11
+
+
+def test_the_summary_has_the_interval_that_holds_at_every_look(tmp_path):
+    done, stop = stopped(tmp_path)
+    for entry in (done.summary["suite"], done.summary["tasks"][0], done.summary["arms"][0]):
+        assert entry["interval"] == [stop.decision.low, stop.decision.high]
+        assert "every look" in entry["interval_method"]
+    whole = run(plan_of(), EXPERT, tmp_path)  # without the rule: all episodes, and the exact interval
+    assert whole.summary["suite"]["interval_method"] == "Clopper-Pearson"
+
+
+def test_suites_and_variations_are_refused_with_what_came(tmp_path):
+    tasks = Protocol(id="two", version=1, environments=(Entry(task="numpy/reach"), Entry(task="numpy/push-t")))
+    with pytest.raises(InputError, match=r"2 tasks came.*would bias it. Evaluate the tasks one by one"):
+        early_stop(make_plan(tasks), 0.8, tmp_path)
+    with pytest.raises(InputError, match=r"variations .contact_radius=0.04, contact_radius=0.08 ….*--grid"):
+        early_stop(make_plan(of_task("numpy/push-t"), grid=["contact_radius=0.04,0.08"]), 0.8, tmp_path)

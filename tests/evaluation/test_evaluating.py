@@ -8,6 +8,7 @@ import pytest
 
 from lerobot_sim import registry
 from lerobot_sim.errors import InputError, StorageError
+from lerobot_sim.evaluation import evaluating
 from lerobot_sim.evaluation.evaluating import Manner, finish
 from lerobot_sim.evaluation.merging import merge
 from lerobot_sim.evaluation.results import load
@@ -137,6 +138,34 @@ def test_shards_merge_to_the_whole(evaluate, tmp_path):
     assert {**merged.summary, "seconds": 0} == {**whole.summary, "seconds": 0}
     part = merge(shards[:2], tmp_path / "part")
     assert not part.complete
+
+
+def test_a_shard_is_every_nth_seed_from_its_own_on(evaluate):
+    seeds = [
+        [one.seed for one in evaluate(Still, "any", out=f"n{k}", manner=Manner(shard=(k, 3))).episodes]
+        for k in (1, 2, 3)
+    ]
+    assert seeds == [[0, 3, 6, 9], [1, 4, 7], [2, 5, 8]]
+
+
+def test_a_folder_of_other_package_versions_is_refused(evaluate, monkeypatch):
+    done = evaluate(Still, "any")
+    found = evaluating.versions()
+    monkeypatch.setattr(evaluating, "versions", lambda: {**found, "mujoco": "3.0.0"})
+    with pytest.raises(StorageError, match=r"versions.mujoco: .* there, 3.0.0 now"):
+        evaluate(Still, "any")
+    monkeypatch.setattr(evaluating, "versions", lambda: {**found, "av": "1.0"})  # it draws videos alone
+    assert evaluate(Still, "any").episodes == done.episodes
+
+
+def test_every_cell_of_a_grid_runs_under_its_own_params(evaluate):
+    done = evaluate(Still, "any", grid=["scale=0.5,3"])
+    plain = [one.total_reward for one in done.of()]
+    for scale in (0.5, 3.0):
+        cell = done.of(None, f"scale={scale}")
+        assert [one.total_reward for one in cell] == [scale * total for total in plain]
+        assert all(one.params == {"scale": scale} for one in cell)
+    assert all(one.params == {} for one in done.of())
 
 
 def test_shards_that_differ_are_refused(evaluate, tmp_path):

@@ -1,18 +1,24 @@
 """What is measured, and what is refused before the first episode."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from lerobot_sim.errors import InputError, UnknownNameError
 from lerobot_sim.evaluation.evaluating import Watching, run
-from lerobot_sim.evaluation.metrics import METRICS, Offer, chosen, describe, require, untold
+from lerobot_sim.evaluation.guards import Guard
+from lerobot_sim.evaluation.metrics import METRICS, Offer, chosen, describe, measure, require, untold
 from lerobot_sim.evaluation.plan import make_plan
 from lerobot_sim.evaluation.protocol import of_task
 from lerobot_sim.evaluation.results import load
 from lerobot_sim.evaluation.running import Acting
 from lerobot_sim.policy import Decision
+from lerobot_sim.spec import STATE
 from tests.evaluation import masks
 from tests.evaluation.policies import Obedient, Still
+from tests.evaluation.test_motion import episode as motion_episode
+from tests.evaluation.test_motion import spec
 
 
 def test_the_guides_metrics_are_there():
@@ -121,3 +127,38 @@ def test_environments_are_asked_for_what_safety_is_made_of(tmp_path):
     assert all(one.metrics["workspace_violations"] == 0 for one in (*pressed, *hung))
     assert all(one.metrics["joint_limit_violations"] == 0 for one in hung)
     assert pressed[0].metrics["action_saturation"] == pytest.approx(1 / 3)
+
+
+def measured_of(**metrics):
+    """What `safety` and `goal_distance` make of an episode with these numbers after its steps."""
+    steps = len(next(iter(metrics.values())))
+    values = {name: np.asarray(value, np.float64) for name, value in metrics.items()}
+    return measure(("goal_distance", "safety"), replace(motion_episode(np.zeros((steps, 2))), metrics=values), spec())
+
+
+def test_peaks_shares_and_distances_by_hand():
+    found = measured_of(
+        contact_force=[0.0, 12.5, 3.0, 0.0],
+        joint_limit=[0.0, 0.5, 0.25, 0.0],
+        workspace_violation=[0.0, 0.0, 0.0, 0.01],
+        goal_distance=[0.4, 0.1, 0.2, 0.3],
+    )
+    assert found["contact_force_peak"] == 12.5
+    assert found["joint_limit_violations"] == 0.5  # steps, not joints
+    assert found["workspace_violations"] == 0.25
+    assert (found["goal_distance_end"], found["goal_distance_best"]) == (0.3, 0.1)
+
+
+def test_a_distance_that_is_not_finite_is_undefined_and_the_best_name_counts():
+    found = measured_of(distance=[9.0, 9.0], goal_distance=[0.2, np.nan])
+    assert found["goal_distance_end"] is None
+    assert found["goal_distance_best"] == 0.2
+
+
+def test_the_time_of_an_act_is_charged_to_the_lanes_that_asked():
+    guard = Guard(Still(), masks.spec("any", "any"), timed=True)
+    guard.reset(np.array([0, 1]), np.array([7, 8]))
+    guard.act({STATE: np.zeros((2, 2), np.float32)}, np.array([True, False]))
+    mean, greatest = guard.taken(7)
+    assert mean == greatest > 0
+    assert guard.taken(8) == (None, None)

@@ -15,6 +15,7 @@ from lerobot_sim.evaluation.results import EpisodeRecord, EvaluationRun, load
 from lerobot_sim.evaluation.running import Acting
 from lerobot_sim.evaluation.summary import statistics_of
 from tests.evaluation.policies import Still
+from tests.evaluation.runs import run_of
 
 
 def record(index, success, end="TIME_LIMIT", task="a", total=1.0):
@@ -132,3 +133,11 @@ def by_hand(seed, policy):
         observation = step.observation
         if step.end[0] != End.RUNNING:
             return sum(rewards), any(successes), max(rewards)
+
+
+@pytest.mark.parametrize(("successes", "passed"), [(44, False), (46, True)])
+def test_a_suite_passes_by_its_lower_bound_and_not_by_its_rate(tmp_path, successes, passed):
+    done = run_of(tmp_path, [True] * successes + [False] * (50 - successes))
+    suite = done.summary["suite"]
+    assert suite["success_rate"] > suite["success_threshold"] == 0.8
+    assert suite["passed"] is passed is (suite["interval"][0] >= 0.8)

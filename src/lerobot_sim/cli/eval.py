@@ -74,7 +74,8 @@ class EvalOptions(SteppingOptions):
     environments, 4 of somebody's simulator, 1 with --real-time measured."""
 
     envs: int = 1
-    """Environments of a task, each of --num-envs lanes, that run at their own pace and share one policy."""
+    """Environments at once, each of --num-envs lanes, that run at their own pace and share one policy: of several tasks
+    where a checkpoint acts and their features agree, else of one task after the other."""
 
     workers: int = 1
     """Processes, each with a policy of its own, that share the episodes."""
@@ -211,8 +212,7 @@ def _protocol(options: EvalOptions) -> Any:
 
 def _acting(options: EvalOptions, plan: Any) -> tuple[Any, str]:
     """Who acts, and what stands for <task> in the output folder."""
-    from lerobot_sim.evaluation.running import Acting
-
+    from .eval_workers import acting_of
     from .policy_argument import SERVERS, policy_for
 
     spec = plan.tasks[0].spec
@@ -221,7 +221,7 @@ def _acting(options: EvalOptions, plan: Any) -> tuple[Any, str]:
         raise InputError("--policy: a protocol needs to be told who acts: expert, random, or a checkpoint's path.")
     argument = options.policy if options.policy.startswith(SERVERS) else _filled(options.policy, name)
     _, identity = policy_for(argument, spec)
-    return Acting(make=lambda spec: policy_for(argument, spec)[0], identity=identity, argument=argument), name
+    return acting_of(argument, spec, identity), name
 
 
 def _filled(pattern: Path | str, name: str, policy: str = "") -> str:

@@ -25,6 +25,7 @@ RENAMED: Mapping[str, str] = {
     "eval.n_episodes": "--episodes",
     "n_episodes": "--episodes",
     "num_episodes": "--episodes",
+    "eval_episodes": "--episodes",
     "eval.batch_size": "--num-envs",
     "env.max_parallel_tasks": "--workers",
 }
@@ -39,12 +40,18 @@ REPLACED: Mapping[str, str] = {
     "env.features_map": "keys are mapped by --map POLICY_KEY=ENVIRONMENT_KEY",
     "env.camera_name": "the videos' camera is --camera NAME",
     "config_path": "settings are a protocol: --protocol FILE.toml",
+    "success_threshold": "the pass mark is a protocol's: success_threshold = 0.8 in --protocol FILE.toml",
+    "mode": "what is done is a command: lerobot-sim eval, train, collect or run",
+    "episodes_per_task": "episodes of each task are --episodes N",
     "job_name": "the folder says which run it is: --output-dir",
     "eval.recording": "episodes are recorded by lerobot-sim collect TASK --policy PATH",
     "max_episodes_rendered": "videos are --videos N",
     "eval.max_episodes_rendered": "videos are --videos N",
 }
 """LeRobot's flag -> what does it here."""
+
+_SHORT = {"env": "env.type", "env_type": "env.type", "task": "env.task"}
+"""The guides' scripts' flag -> LeRobot's."""
 
 _OURS = ("robot.model_path",)
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
@@ -68,6 +75,7 @@ def translated(argv: Sequence[str]) -> list[str]:
             continue
         if not given:
             value = _value(plain, rest)
+        plain = _SHORT.get(plain, plain)
         if plain in ("env.type", "env.task"):
             env[plain] = value
         else:
@@ -76,7 +84,9 @@ def translated(argv: Sequence[str]) -> list[str]:
 
 
 def _is_theirs(name: str) -> bool:
-    return name in RENAMED or name in REPLACED or name in _SPECIAL or ("." in name and name not in _OURS)
+    return (
+        name in _SHORT or name in RENAMED or name in REPLACED or name in _SPECIAL or ("." in name and name not in _OURS)
+    )
 
 
 def _value(name: str, rest: list[str]) -> str:

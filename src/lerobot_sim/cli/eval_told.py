@@ -64,8 +64,9 @@ def tell(done: EvaluationRun, result: dict[str, Any], console: Console) -> None:
         console.say(f"{result['faults']} episodes ended in a fault of the simulator; they are in no rate.")
     stopped = done.run.execution.get("sequential")
     if stopped:
-        low, high = stopped["low"], stopped["high"]
-        console.say(f"{stopped['words']} The interval that holds at every look: {low:.1%} to {high:.1%}.")
+        console.say(f"{stopped['words']} The interval above holds at every look, too.")
+        if stopped["verdict"] in ("above", "below") and stopped["low"] <= stopped["mark"] <= stopped["high"]:
+            console.say("It is wider than the test, which asks for one mark alone and so decides sooner.")
     elif not done.complete:
         console.say(
             f"{len(done.episodes)} of {done.wanted} episodes: a shard. Join them with `lerobot-sim eval merge`."

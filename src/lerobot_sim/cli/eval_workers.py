@@ -9,11 +9,12 @@ from pathlib import Path
 
 from lerobot_sim.evaluation.plan import Plan
 from lerobot_sim.evaluation.results import EpisodeRecord
-from lerobot_sim.evaluation.running import Acting, Todo, Worlds, produce
+from lerobot_sim.evaluation.running import Acting, Todo, Worlds, produce, remembered
 from lerobot_sim.loop import Profile
+from lerobot_sim.spec import EnvSpec
 
 from .collect_workers import produce_in_processes
-from .policy_argument import policy_for
+from .policy_argument import named_policies, policy_for
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,13 @@ def producer(
 
 def _work(recipe: _Recipe, numbers: Sequence[int], _folder: Path, profile: Profile) -> Generator[EpisodeRecord]:
     """What a process does."""
-    acting = Acting(make=lambda spec: policy_for(recipe.policy, spec)[0], identity="", argument=recipe.policy)
+    todo = [recipe.todo[number] for number in numbers]
+    acting = remembered(acting_of(recipe.policy, recipe.plan.tasks[todo[0].task].spec))
     with closing(Worlds(recipe.plan)) as worlds:
-        todo = [recipe.todo[number] for number in numbers]
         yield from produce(recipe.plan, acting, todo, worlds, profile=profile)
+
+
+def acting_of(argument: str, spec: EnvSpec, identity: str = "") -> Acting:
+    """Who acts, by the --policy argument: a checkpoint is one policy for all environments, a name is not."""
+    shared = argument not in named_policies(spec.id)
+    return Acting(make=lambda spec: policy_for(argument, spec)[0], identity=identity, argument=argument, shared=shared)

@@ -40,7 +40,7 @@ class EarlyStop:
         return self._sequential.update(bool(record.success)).stop
 
     def told(self) -> dict[str, Any]:
-        """JSON-ready: the design, and what came of it."""
+        """JSON-ready: the design, and what came of it; the summary's interval is the one from here."""
         return {"mark": self._mark, "most": self._most, **asdict(self.decision)}
 
 
@@ -54,8 +54,9 @@ def early_stop(plan: Plan, mark: float, out: Path, *, workers: int = 1, shards: 
     """
     if len(plan.tasks) > 1 or len(plan.arms) > 1:
         raise InputError(
-            f"--sequential decides about one task without variations; {len(plan.tasks)} tasks and {len(plan.arms)} "
-            "variations came. Leave out --grid and metrics that need variations, or evaluate the tasks one by one."
+            f"--sequential decides about one task without variations; {_counted(plan)} came. A suite's rate is the "
+            "mean of its tasks, and tasks that stop at different times would bias it. Evaluate the tasks one by one, "
+            "or leave out --grid and the metrics that run variations."
         )
     if workers > 1 or shards > 1:
         raise InputError("--sequential takes episodes in the order of their seeds: leave --workers and --shard out.")
@@ -71,3 +72,9 @@ def early_stop(plan: Plan, mark: float, out: Path, *, workers: int = 1, shards: 
             "Choose another --output-dir."
         )
     return EarlyStop(mark, most)
+
+
+def _counted(plan: Plan) -> str:
+    tasks, variations = len(plan.tasks), len(plan.arms) - 1
+    parts = [f"{tasks} tasks"] * (tasks > 1) + [f"variations ({', '.join(list(plan.arms)[1:4])} …)"] * (variations > 0)
+    return " and ".join(parts)

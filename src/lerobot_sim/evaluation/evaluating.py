@@ -39,8 +39,9 @@ from .results import (
     write_json,
     write_run,
 )
-from .running import Acting, Todo, Worlds, check_offer, language_of, probes, produce
+from .running import Acting, Todo, Worlds, check_offer, language_of, probes, produce, remembered
 from .summary import summarize
+from .together import can_share, produce_together
 
 PRODUCTS = (RUN, JOURNAL, SUMMARY, EVAL_INFO, "videos", "report.html", "report.md", "report.json")
 """What a run leaves in its folder."""
@@ -110,6 +111,7 @@ def run(
     manner, watching = manner or Manner(), watching or Watching()
     if not 1 <= manner.shard[0] <= manner.shard[1]:
         raise InputError(f"--shard: expected k/n with 1 <= k <= n, {manner.shard[0]}/{manner.shard[1]} came.")
+    acting = remembered(acting)
     policies = [fitted(acting.make(task.spec), task.spec, task.keys) for task in plan.tasks]
     invariant = all(policy.batch_invariant for policy in policies)
     record = _record(plan, acting, invariant, manner)
@@ -317,14 +319,18 @@ def _episodes(
             watching.on_share(1.0)
             yield episode
         return
-    made = produce(
-        plan,
-        acting,
-        todo,
-        worlds,
-        sinks=watching.sinks,
-        profile=watching.profile,
-        on_share=watching.on_share,
-    )
+    if todo and not watching.sinks and can_share(plan, acting, todo):
+        worlds.close()
+        made = produce_together(plan, acting, todo, on_share=watching.on_share)
+    else:
+        made = produce(
+            plan,
+            acting,
+            todo,
+            worlds,
+            sinks=watching.sinks,
+            profile=watching.profile,
+            on_share=watching.on_share,
+        )
     with closing(made):
         yield from made

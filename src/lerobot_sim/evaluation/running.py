@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -16,6 +16,7 @@ from lerobot_sim.env import End, Env
 from lerobot_sim.episode import Episode
 from lerobot_sim.loop import Frames, Profile, Sink, rollout
 from lerobot_sim.policy import Policy
+from lerobot_sim.simulators.families import make_several
 from lerobot_sim.spec import Camera, EnvSpec
 
 from .fitting import fitted
@@ -37,11 +38,31 @@ class Acting:
         make: Policy for an environment.
         identity: A word that says which: its name, or the checkpoint's digest.
         argument: As the user gave it.
+        shared: Whether what `make` gives for one environment is the policy of all that have the same features, as a
+            checkpoint is and an expert is not.
     """
 
     make: Callable[[EnvSpec], Policy]
     identity: str
     argument: str = ""
+    shared: bool = False
+
+
+def remembered(acting: Acting) -> Acting:
+    """A checkpoint is read once for each kind of features, not once for each of a suite's tasks."""
+    if not acting.shared:
+        return acting
+    made: list[tuple[Any, Policy]] = []
+
+    def make(spec: EnvSpec) -> Policy:
+        features = spec.observation, spec.action, spec.cameras
+        policy = next((policy for known, policy in made if known == features), None)
+        if policy is None:
+            policy = acting.make(spec)
+            made.append((features, policy))
+        return policy
+
+    return replace(acting, make=make)
 
 
 class Todo(NamedTuple):
@@ -65,10 +86,16 @@ class Worlds:
         if self._of is not task:
             self.close()
             self._of = task
-            for _ in range(self._plan.envs):
-                self._envs.append(registry.remake(task.spec.id, task.options, self._plan.lanes(task)))
-                ask(self._envs[-1], parts_of(self._plan.protocol.metrics))
+            self._envs = self._made(task)
+            for env in self._envs:
+                ask(env, parts_of(self._plan.protocol.metrics))
         return self._envs
+
+    def _made(self, task: PlannedTask) -> list[Env]:
+        lanes, (family, _, name) = self._plan.lanes(task), task.spec.id.partition("/")
+        if family in registry.FAMILIES:  # side by side: a simulator's start may take a minute
+            return make_several(registry.FAMILIES[family], name, lanes, self._plan.envs, **task.options)
+        return [registry.remake(task.spec.id, task.options, lanes) for _ in range(self._plan.envs)]
 
     def close(self) -> None:
         """Closes what is open."""

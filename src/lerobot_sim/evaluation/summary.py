@@ -27,6 +27,7 @@ from .results import EpisodeRecord, EvaluationRun
 from .statistics import clopper_pearson
 
 CONFIDENCE = 0.95
+SEQUENTIAL = "confidence sequence: it holds at every look"
 
 
 def summarize(run: EvaluationRun) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def summarize(run: EvaluationRun) -> dict[str, Any]:
     arms = list(run.run.arms)
     plain = run.of()
     mark = run.run.protocol.get("success_threshold")
-    suite = statistics_of(plain)
+    suite = _at_every_look(run, "", statistics_of(plain))
     low = suite["interval"][0] if suite["interval"] else None
     suite["success_threshold"] = mark
     suite["passed"] = None if mark is None or low is None else bool(low >= mark)
@@ -58,12 +59,15 @@ def summarize(run: EvaluationRun) -> dict[str, Any]:
                 "env_version": task.env_version,
                 "suite": task.suite,
                 "success_rule": task.success_rule,
-                **statistics_of(run.of(task.task, arm)),
+                **_at_every_look(run, arm, statistics_of(run.of(task.task, arm))),
             }
             for task in run.run.tasks
             for arm in arms
         ],
-        "arms": [{"arm": arm, **run.run.arms[arm], **statistics_of(run.of(None, arm))} for arm in arms],
+        "arms": [
+            {"arm": arm, **run.run.arms[arm], **_at_every_look(run, arm, statistics_of(run.of(None, arm)))}
+            for arm in arms
+        ],
         "grid": _grid(run),
         "compared": compared(run),
     }
@@ -103,6 +107,14 @@ def mean_of(values: Sequence[tuple[str, float]]) -> dict[str, Any]:
     if len(finite) > 1:
         interval = list(bootstrap_mean([value for _, value in finite], [task for task, _ in finite]))
     return {"mean": _task_mean(finite), "interval": interval, "n": len(finite)}
+
+
+def _at_every_look(run: EvaluationRun, arm: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """Of a run that could stop early: the interval that may be looked at after every episode, as the others may not."""
+    told = run.run.execution.get("sequential")
+    if told and not arm and told["trials"] and entry["interval"]:
+        entry |= {"interval": [told["low"], told["high"]], "interval_method": SEQUENTIAL}
+    return entry
 
 
 def _success(judged: Sequence[EpisodeRecord]) -> dict[str, Any]:
