@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
 from lerobot_sim.compat import REPLACED, WORKING
 from lerobot_sim.errors import ReplacedNameError, SimError
+from lerobot_sim.old_names import GUIDES_LEROBOT
 
 
 def test_the_tutorials_check_of_the_installation():
@@ -111,6 +113,16 @@ def test_the_arms_environments_have_the_tutorials_sizes():
         assert env.observation_space["agent_pos"].shape == (state,)
         assert env.action_space.shape == (action,)
         env.close()
+
+
+@pytest.mark.parametrize("module", GUIDES_LEROBOT)
+def test_modules_that_guides_seek_in_lerobot_are_answered_by_name(module):
+    with pytest.raises(ImportError) as caught:
+        import_module(module)
+    if not isinstance(caught.value, ReplacedNameError):  # without LeRobot its packages are missing before
+        assert find_spec("lerobot") is None
+        return
+    assert module in str(caught.value)
 
 
 def test_modules_and_names_that_never_were_stay_unknown():

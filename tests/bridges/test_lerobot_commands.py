@@ -1,10 +1,6 @@
 """LeRobot's own commands, as processes, with our environments and arms."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -14,8 +10,6 @@ from lerobot_sim.bridges.lerobot_arm import SimArm
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-BIN = Path(sys.executable).parent
-PLUG_IN = Path(__file__).parent / "lerobot_plug_in"
 JOINTS = tuple(
     f"{name}.pos" for name in ["shoulder_pan", "shoulder_lift", "elbow_flex", "wrist_flex", "wrist_roll", "gripper"]
 )
@@ -43,33 +37,7 @@ for pipeline in make_pre_post_processors(config):
 """
 
 
-def run(command, *arguments, cwd):
-    environment = {
-        **os.environ,
-        "HF_HUB_OFFLINE": "1",
-        "HF_LEROBOT_HOME": str(cwd / "lerobot"),
-        "PYTHONPATH": str(PLUG_IN),
-    }
-    environment |= {"OMP_NUM_THREADS": "1", "MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl")}
-    done = subprocess.run(
-        [str(BIN / command), *arguments], cwd=cwd, env=environment, capture_output=True, text=True, timeout=600
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    return done
-
-
-@pytest.fixture(scope="module", autouse=True)
-def discovered(tmp_path_factory):
-    """The metadata by which LeRobot discovers the waving teleoperator."""
-    info = PLUG_IN / "lerobot_teleoperator_wave-0.0.dist-info"
-    info.mkdir(exist_ok=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lerobot_teleoperator_wave\nVersion: 0.0\n")
-    yield
-    (info / "METADATA").unlink()
-    info.rmdir()
-
-
-def test_eval_scores_an_untrained_act_from_pictures(tmp_path):
+def test_eval_scores_an_untrained_act_from_pictures(run, tmp_path):
     run("python", "-c", MAKE_ACT, "act", cwd=tmp_path)
     run(
         "lerobot-eval",
@@ -93,7 +61,7 @@ def test_eval_scores_an_untrained_act_from_pictures(tmp_path):
     assert len(list((tmp_path / "scores/videos").rglob("*.mp4"))) == 2
 
 
-def test_train_evaluates_between_its_updates(tmp_path):
+def test_train_evaluates_between_its_updates(run, tmp_path):
     run("lerobot-sim", "collect", "mujoco/lift", "--episodes", "2", "--output-dir", "data", cwd=tmp_path)
     run(
         "lerobot-train",
@@ -123,7 +91,7 @@ def test_train_evaluates_between_its_updates(tmp_path):
     assert list((tmp_path / "trained/eval").rglob("*.mp4"))
 
 
-def test_record_and_replay_on_the_simulated_arm(tmp_path):
+def test_record_and_replay_on_the_simulated_arm(run, tmp_path):
     robot = ("--robot.type=sim", "--robot.task=mujoco/lift", "--robot.model=so100", "--robot.id=one", "--robot.seed=5")
     dataset = ("--dataset.repo_id=me/waves", "--dataset.root=waves")
     run(

@@ -1,5 +1,9 @@
 """Our Env as the vector environment of LeRobot's rollout."""
 
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -94,3 +98,70 @@ def test_the_plug_in_describes_the_environment():
     tasks[0].close()
     with pytest.raises(UnknownNameError, match="mujoco/lift"):
         lerobot_env_sim.SimEnvConfig(task="mujoco/lifd")
+
+
+LIGHT = """
+import sys
+import lerobot_env_sim
+print([name for name in ("lerobot_sim", "mujoco", "pyarrow", "av") if name in sys.modules])
+"""
+WORKERS = """
+import os
+from pathlib import Path
+import numpy as np
+import lerobot_env_sim
+
+config = lerobot_env_sim.SimEnvConfig(task="mujoco/lift", cameras=["front"], observation_height=32)
+(tasks,) = config.create_envs(3, use_async_envs=True).values()
+lanes = tasks[0]
+lanes.reset(seed=[1, 2, 3])
+lanes.step(np.zeros((3, *lanes.single_action_space.shape), np.float32))
+children = "".join(task.read_text() for task in Path(f"/proc/{os.getpid()}/task").glob("*/children")).split()
+print(["torch" in Path(f"/proc/{process}/maps").read_text() for process in (os.getpid(), *children)])
+lanes.close()
+"""
+
+
+def test_the_plug_in_imports_nothing_of_the_simulation():
+    pytest.importorskip("lerobot_env_sim")
+    done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["[]"], done.stderr
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="libraries are read from /proc, which Linux alone has: run it there"
+)
+def test_asynchronous_evaluation_imports_lerobot_in_no_other_process():
+    pytest.importorskip("lerobot_env_sim")
+    done = subprocess.run([sys.executable, "-c", WORKERS], capture_output=True, text=True)
+    here, *children = json.loads(done.stdout.splitlines()[-1].lower())
+    assert here, done.stderr  # LeRobot's import brings torch
+    assert not any(children)  # the process that draws pictures is the only one
+
+
+def test_the_plug_in_gives_the_arm_in_a_robots_units():
+    lerobot_env_sim = pytest.importorskip("lerobot_env_sim")
+    config = lerobot_env_sim.SimEnvConfig(task="mujoco/lift", robot="so100", units="degrees")
+    assert config.features["agent_pos"].shape == (6,)
+    assert "environment_state" not in config.features
+    with pytest.raises(InputError, match="mujoco/lift"):
+        lerobot_env_sim.SimEnvConfig(task="push-t", units="degrees")
+
+
+@pytest.mark.parametrize(
+    ("argv", "instead"),
+    [
+        (["/bin/lerobot-eval", "--env.type", "hill"], "--env.type=sim --env.task=gym-hil/panda-pick-cube"),
+        (["lerobot_train.py", "--training.steps=3"], "--steps=N"),
+        (["lerobot-record", "--env.type=metaworld"], "--robot.type=sim"),
+        (["lerobot-eval", "--render=false", "--num_episodes", "3"], "--eval.n_episodes=N"),
+        (["lerobot-train", "--steps=3", "--env.type=metaworld"], None),
+        (["lerobot-teleoperate", "--teleop.type=gamepad"], None),
+        (["pytest", "--env.type=hill"], None),
+        ([], None),
+    ],
+)
+def test_the_guides_flags_are_answered(argv, instead):
+    guides = pytest.importorskip("lerobot_env_sim.guides")
+    said = guides.answer(argv)
+    assert said is None if instead is None else instead in said

@@ -105,7 +105,10 @@ class LeRobotVectorEnv(VectorEnv[Nested, NDArray[Any]]):
     def render(self) -> tuple[NDArray[np.uint8], ...] | None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Every lane's picture, uint8 (h, w, 3)."""
         if not self._pictures:
-            raise InputError(f"'{self.env.spec.id}' has no camera: ask for no videos (--eval.max_episodes_rendered=0).")
+            raise InputError(
+                f"'{self.env.spec.id}' has no camera, and lerobot-eval films every evaluation. Score it by "
+                f"lerobot-sim eval {self.env.spec.id}."
+            )
         return tuple(self.env.render(self._pictures).popitem()[1])
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:

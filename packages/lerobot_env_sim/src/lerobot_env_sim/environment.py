@@ -20,6 +20,8 @@ class SimEnvConfig(EnvConfig):
     Attributes:
         task: Its name, such as "mujoco/lift" (`lerobot-sim list` shows all).
         robot: Who does it, where a task has several robots.
+        units: Makes the arm a robot of LeRobot's, with its joints as state and action: "degrees", as its SO arms give
+            them, "range_m100_100" or "radians".
         cameras: Names of the cameras that are observed; none for a policy of states.
         observation_height: Of the pictures.
         observation_width: Of the pictures.
@@ -28,6 +30,7 @@ class SimEnvConfig(EnvConfig):
 
     task: str | None = "mujoco/lift"
     robot: str | None = None
+    units: str | None = None
     cameras: list[str] = field(default_factory=list)
     observation_height: int = 128
     observation_width: int = 128
@@ -73,4 +76,10 @@ class SimEnvConfig(EnvConfig):
         return {envs.env.spec.id: {0: envs}}
 
     def _task_options(self) -> dict[str, Any]:
-        return {**({"robot": self.robot} if self.robot else {}), **self.options}
+        who = {"robot": self.robot} if self.robot else {}
+        if self.units:
+            from lerobot_sim.bridges.lerobot_arm import arm_options, task_of_arm
+
+            task_of_arm(self.task or "")
+            who |= arm_options(self.robot or "", self.units)
+        return {**who, **self.options}

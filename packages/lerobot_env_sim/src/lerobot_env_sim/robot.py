@@ -12,13 +12,17 @@ from .robot_config import SimRobotConfig
 
 _RESETS = ("episode", "never")
 _FRAMES_UP = 6
+_LOOPS = {"record_loop": "start_episode_t", "_policy_loop": "start_t"}
+"""LeRobot's loops of one episode -> the variable that holds when it began: `lerobot-record`'s, and that of
+`lerobot-rollout --strategy.type=episodic`."""
 
 
 class SimRobot(Robot):
     """An arm of lerobot-sim with LeRobot's joint names, cameras and units.
 
-    The scene begins anew at `connect` and, with `reset="episode"`, whenever `lerobot-record` begins to record an
-    episode, also one that is recorded again. What happens in its reset phase goes on in the old scene.
+    The scene begins anew at `connect` and, with `reset="episode"`, whenever `lerobot-record` or `lerobot-rollout
+    --strategy.type=episodic` begins to record an episode, also one that is recorded again. What happens in their
+    reset phase goes on in the old scene.
     """
 
     config_class = SimRobotConfig
@@ -96,12 +100,13 @@ class SimRobot(Robot):
     def _notice_episode(self) -> None:
         """Begins the next scene where the loop that called is another than the last one that recorded.
 
-        LeRobot tells a robot nothing of episodes, so its `record_loop` is looked for among the callers.
+        LeRobot tells a robot nothing of episodes, so its loop is looked for among the callers.
         """
         frame = sys._getframe(2)
         for _ in range(_FRAMES_UP):
-            if frame.f_code.co_name == "record_loop" and "start_episode_t" in frame.f_locals:
-                loop = id(frame), float(frame.f_locals["start_episode_t"])
+            began = _LOOPS.get(frame.f_code.co_name)
+            if began and began in frame.f_locals:
+                loop = id(frame), float(frame.f_locals[began])
                 if frame.f_locals.get("dataset") is not None and loop != self._recorded:
                     if self._recorded is not None:
                         self.arm.begin()

@@ -23,8 +23,8 @@ class SimRobotConfig(RobotConfig):
         camera_width: Of the pictures.
         seed: Of the first scene; each next scene has the next.
         clock: "action": time passes with each action. "wall": it passes as outside, and the last target is held.
-        reset: When the scene begins anew after `connect`. "episode": whenever `lerobot-record` begins to record an
-            episode. "never": not at all.
+        reset: When the scene begins anew after `connect`. "episode": whenever `lerobot-record`, or `lerobot-rollout`
+            with its strategy "episodic", begins to record an episode. "never": not at all.
         options: Further keywords of the scene, such as {reward: sparse}.
     """
 
