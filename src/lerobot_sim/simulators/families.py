@@ -13,7 +13,7 @@ A family is a package of this room that holds its catalogue without importing it
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Literal, Protocol, cast
@@ -73,10 +73,38 @@ def make(module: str, task: str, num_envs: int = 1, *, host: Host = "auto", **op
         InputError: "here", and the simulator is not there.
         NotSetUpError: The simulator's environment was never set up.
     """
+    return make_several(module, task, num_envs, 1, host=host, **options)[0]
+
+
+def make_several(
+    module: str, task: str, num_envs: int = 1, count: int = 1, *, host: Host = "auto", **options: Any
+) -> list[Env]:
+    """Makes several environments, for `steps`; those in processes of their own start at the same time.
+
+    Args:
+        module: See `make`, as for all that is not said here.
+        task: Its bare name.
+        num_envs: Number of lanes of each.
+        count: How many.
+        host: Where.
+        options: The family's own keywords.
+    """
     if host not in ("auto", "here", "own"):
         raise InputError(f"host: expected 'auto', 'here' or 'own', '{host}' came.")
     package = catalogue(module)
     package.spec(task, **options)  # bad options are said before a process starts
+    if _chosen_here(package, task, host, options):
+        return [package.make(task, num_envs, **options) for _ in range(count)]
+    from .host.workers import hosted_family, ready_all  # a process is only needed here
+
+    _logger.info("'%s' runs in an environment of its own.", package.FAMILY.name)
+    return [
+        *ready_all([hosted_family(package.FAMILY, module, task, num_envs, options, wait=False) for _ in range(count)])
+    ]
+
+
+def _chosen_here(package: Catalogue, task: str, host: Host, options: Mapping[str, Any]) -> bool:
+    """Whether this process is to run it; see `make`."""
     here = is_here(package.FAMILY)
     runs_here = getattr(package, "runs_here", None)
     if here and host == "auto" and runs_here is not None:
@@ -87,9 +115,4 @@ def make(module: str, task: str, num_envs: int = 1, *, host: Host = "auto", **op
             f"'{package.FAMILY.name}' cannot run in this process: {', '.join(missing)} cannot be imported here. "
             "Leave host='here' out: it then runs in an environment of its own."
         )
-    if here and host != "own":
-        return package.make(task, num_envs, **options)
-    from .host.workers import hosted_family  # a process is only needed here
-
-    _logger.info("'%s' runs in an environment of its own.", package.FAMILY.name)
-    return hosted_family(package.FAMILY, module, task, num_envs, options)
+    return here and host != "own"

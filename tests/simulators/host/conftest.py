@@ -44,10 +44,16 @@ def until(condition, limit_s=20.0):
     return condition()
 
 
+def shared_blocks():
+    """Names in /dev/shm that one of ours could have."""
+    shared = Path("/dev/shm")
+    return {path.name for path in shared.glob("*lerobot*")} if shared.is_dir() else set()
+
+
 @pytest.fixture
 def hosted():
-    """Makes environments that are closed after the test; none of their processes may be left."""
-    made, pids = [], set()
+    """Makes environments that are closed after the test; none of their processes and blocks may be left."""
+    made, pids, before = [], set(), shared_blocks()
 
     def make(num_envs=1, *, limits=QUICK, factory="toy:make", python=sys.executable, wait=True, spec=None, **keywords):
         env = HostedEnv(program(factory, python, **keywords), num_envs, limits=limits, wait=wait, spec=spec)
@@ -60,6 +66,7 @@ def hosted():
         pids.add(env.pid)
         env.close()
     assert until(lambda: not any(pid and is_running(pid) for pid in pids))
+    assert not shared_blocks() - before
 
 
 @pytest.fixture(scope="session")

@@ -62,7 +62,10 @@ def test_a_fault_ends_the_lanes_says_why_and_is_replaced(hosted, tmp_path, fault
         assert act(env).end.tolist() == [End.FAULT, End.FAULT]
     assert words in env.explain(0)
     assert f"at {phase}" in env.explain(1)
+    if fault.startswith("loop"):
+        assert "No answer within 1 s" in env.explain(0)  # 0.5 s a lane
     assert until(lambda: not is_running(first))
+    assert env.workers == 2  # the next one starts at once
     assert act(other).end.tolist() == [End.RUNNING]
     assert other.workers == 1
     begun = env.reset(lanes, SEEDS)
@@ -221,6 +224,15 @@ def test_ctrl_c_during_a_step_ends_the_episode_and_no_answer_is_taken_for_anothe
     assert "interrupted" in env.explain(0)
     env.reset([0], [1])
     assert [act(env).end[0] for _ in range(20)] == [End.RUNNING] * 19 + [End.TIME_LIMIT]
+
+
+def test_a_worker_that_dies_while_it_writes_leaves_the_last_outcome_whole(hosted):
+    env = hosted(2, factory="toy:torn")
+    env.reset(np.arange(2), SEEDS)
+    before = act(env)
+    after = act(env)
+    assert after.end.tolist() == [End.FAULT, End.FAULT]
+    assert after.observation["observation.state"].tobytes() == before.observation["observation.state"].tobytes()
 
 
 class Killer:

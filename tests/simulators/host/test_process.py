@@ -1,11 +1,13 @@
 """What a worker's process is made of, and what is left of it."""
 
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +15,11 @@ import pytest
 
 from lerobot_sim.errors import InputError
 from lerobot_sim.simulators.host import process
+from lerobot_sim.simulators.host.hosted_env import HostedEnv
 from lerobot_sim.simulators.host.workers import hosted as several
 from lerobot_sim.simulators.host.workers import spread
 
-from .conftest import QUICK, TOY, act, is_running, program, until
+from .conftest import QUICK, TOY, act, is_running, program, shared_blocks, until
 
 
 def test_a_worker_finds_our_package_and_its_own_alone(hosted, bare_python, monkeypatch):
@@ -61,7 +64,8 @@ import sys, time
 from tests.simulators.host.conftest import act, program
 from lerobot_sim.simulators.host.hosted_env import HostedEnv, Limits
 from lerobot_sim.simulators.host.process import KEEPER
-envs = [HostedEnv(program(fault=fault, phase=phase), 1) for fault, phase in (("", ""), (sys.argv[1], "step"))]
+fault = {"fault": sys.argv[1], "phase": "step", "once": sys.argv[2]}
+envs = [HostedEnv(program(**keywords), 1) for keywords in ({}, fault)]
 for env in envs:
     env.reset([0], [1])
 print(*[env.pid for env in envs], KEEPER._popen.pid, flush=True)
@@ -76,12 +80,14 @@ for _ in range(10**9):
 def test_nothing_is_left_when_we_are_killed(how, busy, tmp_path):
     before = shared_blocks()
     root = TOY.parents[3]
-    owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, busy], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=root
-    )
+    command = [sys.executable, "-c", OWNER, busy, str(tmp_path / "begun")]
+    owner = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=root)
     pids = [int(word) for word in owner.stdout.readline().split()]
     assert len(pids) == 3
-    assert all(is_running(pid) for pid in pids[:1])
+    assert until((tmp_path / "begun").exists)
+    time.sleep(0.3)  # the file is made just before
+    assert is_running(pids[0])
+    assert is_running(pids[1]) or busy == "child"  # which leaves a process of the worker's group behind
     owner.send_signal(getattr(signal, how))
     if how == "SIGKILL":
         owner.wait(20)
@@ -93,10 +99,30 @@ def test_nothing_is_left_when_we_are_killed(how, busy, tmp_path):
     owner.stdout.close()
 
 
-def shared_blocks():
-    """Names in /dev/shm that one of ours could have."""
-    shared = Path("/dev/shm")
-    return {path.name for path in shared.glob("*lerobot*")} if shared.is_dir() else set()
+FORKED = """
+import os, time
+from tests.simulators.host.conftest import program
+from lerobot_sim.simulators.host.hosted_env import HostedEnv
+env = HostedEnv(program(), 1)
+fork = os.fork()
+if fork:
+    print(env.pid, fork, flush=True)
+time.sleep(1000)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux: elsewhere a fork that lives on keeps workers")
+def test_nothing_is_left_when_we_are_killed_and_a_fork_of_ours_lives_on():
+    owner = subprocess.Popen([sys.executable, "-c", FORKED], stdout=subprocess.PIPE, text=True, cwd=TOY.parents[3])
+    worker, fork = map(int, owner.stdout.readline().split())
+    try:
+        owner.kill()
+        owner.wait(20)
+        assert until(lambda: not is_running(worker))
+        assert is_running(fork)
+    finally:
+        os.kill(fork, signal.SIGKILL)
+        owner.stdout.close()
 
 
 def groups():
@@ -121,6 +147,15 @@ def test_what_a_worker_started_goes_with_it(hosted, tmp_path):
     for _ in range(3):
         act(env)
     assert until(lambda: group not in groups())
+
+
+def test_a_worker_goes_with_an_environment_that_nobody_closed():
+    env = HostedEnv(program(), 1)
+    pid = env.pid
+    del env
+    gc.collect()
+    assert until(lambda: not is_running(pid))
+    assert process.KEEPER._popen is None
 
 
 def test_workers_outlive_the_thread_that_started_them(hosted):

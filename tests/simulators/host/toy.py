@@ -70,10 +70,14 @@ class Toy:
         self.misbehave("start")
 
     def misbehave(self, phase):
-        if phase == self.phase and not (self.once and Path(self.once).exists()):
-            if self.once:
-                Path(self.once).touch()
-            FAULTS[self.fault]()
+        if phase != self.phase:
+            return
+        if self.once:
+            try:
+                Path(self.once).touch(exist_ok=False)  # by one process alone
+            except FileExistsError:
+                return
+        FAULTS[self.fault]()
 
     @property
     def instruction(self):
@@ -129,6 +133,28 @@ class Toy:
 def make(num_envs=1, **options):
     """A batch of toys; see `Toy`."""
     return SimulationEnv(SPEC, lambda: Toy(**options), num_envs, metrics=["distance"])
+
+
+class Torn(SimulationEnv):
+    """Its process dies in the second step once the observation has been written, before all has."""
+
+    def step(self, action, active):
+        step = super().step(action, active)
+        if not active.any():
+            return step
+        return step._replace(success=Killing()) if self._t[0] == 2 else step
+
+
+class Killing:
+    """Kills the process that makes an array of it."""
+
+    def __array__(self, *_args, **_keywords):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def torn(num_envs=1):
+    """A batch whose worker dies while it writes."""
+    return Torn(SPEC, Toy, num_envs, metrics=["distance"])
 
 
 class Nosy(Toy):
