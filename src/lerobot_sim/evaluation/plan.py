@@ -289,7 +289,7 @@ def spec_for(env_id: str, options: Mapping[str, Any]) -> EnvSpec:
         return import_module(registry.FAMILIES[family]).spec(task, **options)
     if not options:
         return registry.spec_of(env_id)
-    env = registry.make(env_id, 1, **options)
+    env = registry.remake(env_id, options)  # a recorded world may name its model's contents
     try:
         return env.spec
     finally:
