@@ -2,7 +2,8 @@
 
 The changed world is the same task with a Panda that was bolted down turned by 25 degrees, as an MJCF of the user's
 own (`--robot.model-path`). The ACT of `act_lift.py` (or --policy) is scored there as it is, after fine-tuning on 10
-demonstrations, and beside an ACT that learned from those 10 alone, with twice the updates. All on the same 200 held-out episodes, compared pair by pair. What is finished is kept in --out.
+demonstrations, and beside an ACT that learned from those 10 alone, with twice the updates. All on the same 200
+held-out episodes, compared pair by pair. What is finished is kept in --out.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class Plan:
     """
 
     demonstrations: int = 10
-    tuned: tuple[int, float] = (1000, 1e-4)
-    scratch: tuple[int, float] = (2000, 5e-4)
+    tuned: tuple[int, float] = (500, 1e-4)
+    scratch: tuple[int, float] = (1000, 5e-4)
     save_every: int = 250
     judged: int = 50
     episodes: int = 200
