@@ -67,7 +67,7 @@ def test_the_flags_of_the_guides_scripts_are_taken_or_answered():
     assert translated(["--env_type", "mujoco", "--num_episodes", "3"]) == ["mujoco/lift", "--episodes", "3"]
     assert translated(["--task", "push-t", "--eval-episodes", "20"]) == ["numpy/push-t", "--episodes", "20"]
     assert translated(["--env=gym_hil", "--render=false"]) == ["--protocol", "gym-hil", "--videos", "0"]
-    with pytest.raises(InputError, match="--mode .*lerobot-sim eval, train, collect"):
+    with pytest.raises(InputError, match=r"--mode .*lerobot-sim eval, train, collect"):
         translated(["--mode", "eval"])
-    with pytest.raises(InputError, match="success_threshold = 0.8 in --protocol"):
+    with pytest.raises(InputError, match=r"success_threshold = 0\.8 in --protocol"):
         translated(["--success_threshold=0.8"])
