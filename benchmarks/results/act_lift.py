@@ -35,7 +35,7 @@ class Plan:
     """
 
     demonstrations: int = 50
-    stages: tuple[tuple[int, float], ...] = ((5000, 5e-4), (1500, 1e-4))
+    stages: tuple[tuple[int, float], ...] = ((5000, 5e-4), (1000, 1e-4))
     save_every: int = 500
     judged: int = 50
     episodes: int = 200
