@@ -12,7 +12,7 @@ from tests.simulators.conftest import needs
 
 from .foreign import MODULE, ours
 
-pytestmark = needs("metaworld", MODULE)
+pytestmark = [needs("metaworld", MODULE), pytest.mark.timeout(900)]  # on a busy machine a contract takes minutes
 QUICK = ("arrays_match_the_spec", "seed_decides_the_episode", "neighbours_do_not_matter", "bad_states_are_refused")
 FEW = ("pick-place-v3", "door-lock-v3")
 
