@@ -48,6 +48,15 @@ SMALL = {
         "diffusion_step_embed_dim": 8,
         "noise_scheduler_type": "DDIM",
     },
+    "vqbet": {
+        "vqvae_enc_hidden_dim": 16,
+        "vqvae_embedding_dim": 16,
+        "gpt_n_layer": 1,
+        "gpt_n_head": 2,
+        "n_obs_steps": 2,
+    }
+    | {"gpt_hidden_dim": 16, "gpt_input_dim": 16, "gpt_output_dim": 16, "action_chunk_size": 3}
+    | {"pretrained_backbone_weights": None, "crop_shape": None},
 }
 
 
@@ -164,6 +173,22 @@ def test_diffusion_keeps_each_lanes_history(tmp_path, spec, monkeypatch):
     batches, starts = observations(spec, 10), (0, 1, 3)
     found, policy = ours(folder, spec, batches, starts)
     assert policy._lanes._history == {STATE: 2, ENVIRONMENT_STATE: 2}
+    for lane, start in enumerate(starts):
+        np.testing.assert_allclose(found[start:, lane], by_lerobot(folder, batches[start:], lane), rtol=1e-4, atol=1e-5)
+
+
+def test_vqbet_keeps_each_lanes_history(tmp_path, spec, monkeypatch):
+    from lerobot.policies.vqbet import modeling_vqbet
+
+    def likeliest(probabilities, num_samples):
+        return probabilities.argmax(dim=-1, keepdim=True)  # its bins are drawn at random otherwise
+
+    monkeypatch.setattr(modeling_vqbet.torch, "multinomial", likeliest)
+    folder = saved(tmp_path / "policy", spec, "vqbet", ("front",))
+    batches, starts = observations(spec, 9, ("front",)), (0, 1, 3)
+    found, policy = ours(folder, spec, batches, starts)
+    assert isinstance(policy._lanes, Chunked)
+    assert policy._lanes._history == {STATE: 2, "observation.images": 2}
     for lane, start in enumerate(starts):
         np.testing.assert_allclose(found[start:, lane], by_lerobot(folder, batches[start:], lane), rtol=1e-4, atol=1e-5)
 

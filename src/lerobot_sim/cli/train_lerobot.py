@@ -28,7 +28,7 @@ def train_lerobot(options: TrainOptions, console: Any) -> dict[str, Any]:
     from lerobot_sim.training.lerobot_training import train
 
     from .run_folder import RunFolder
-    from .train_loggers import PRODUCTS, logger_of
+    from .train_loggers import PRODUCTS, check_logger, logger_of
     from .train_scores import FOLDER, Scores
 
     info = read_info(options.dataset)
@@ -48,8 +48,14 @@ def train_lerobot(options: TrainOptions, console: Any) -> dict[str, Any]:
         if scores is not None:
             stack.callback(scores.close)
         root = _root(options, scores)
-        if options.overwrite and (root / LAST).exists():
-            Learner(options.dataset, config)  # what cannot be is refused before anything is removed
+        check_logger(options.logger)
+        learner = None
+        if options.overwrite or not (root / LAST).exists():
+            learner = Learner(
+                options.dataset, config
+            )  # what cannot be is refused before anything is written or removed
+            if scores is not None:
+                scores.check(learner.policy.config)
         run = stack.enter_context(RunFolder(root, "train", settings, overwrite=options.overwrite, products=products))
         name = options.job_name or f"{options.policy} {scores.name if scores else options.dataset.name}"
         tell = logger_of(options.logger, root, settings, stack, project=options.wandb_project, name=name)
@@ -58,8 +64,8 @@ def train_lerobot(options: TrainOptions, console: Any) -> dict[str, Any]:
             options.dataset,
             root,
             config,
+            learner=learner,
             evaluate=(lambda step, folder: scores.score(step, folder, root, tell)) if scores else None,
-            on_config=scores.check if scores else None,
             on_step=lambda step, _loss: show(step),
             on_log=lambda line: tell(int(line["step"]), {key: line[key] for key in ("loss", "learning_rate")}),
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+import os
+from collections.abc import Callable, Generator, Mapping
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import uuid4
@@ -17,6 +19,26 @@ PRODUCTS = ("tensorboard", "wandb", "wandb_run.txt")
 """What loggers leave in a run's folder."""
 
 _TIMEOUT_S = 30
+
+
+def check_logger(kind: str) -> None:
+    """Refuses a logger that cannot be, before a run's folder is touched.
+
+    Raises:
+        MissingExtraError: Its package is not installed.
+        InputError: Weights & Biases knows no user here.
+    """
+    if kind == "tensorboard":
+        try:
+            import_module("torch.utils.tensorboard")  # asks for the package
+        except ImportError as error:
+            raise MissingExtraError("tensorboard", "tensorboard", "--logger tensorboard") from error
+    if kind == "wandb" and os.environ.get("WANDB_MODE", "online") in ("online", "shared"):
+        with _wandb_begun() as wandb:
+            wandb.login()
+    elif kind == "wandb":
+        with _wandb_begun():
+            pass
 
 
 def logger_of(
@@ -44,10 +66,9 @@ def logger_of(
 
 
 def _tensorboard(root: Path, stack: ExitStack) -> Tell:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise MissingExtraError("tensorboard", "tensorboard", "--logger tensorboard") from error
+    check_logger("tensorboard")
+    from torch.utils.tensorboard import SummaryWriter
+
     writer: Any = SummaryWriter(str(root / "tensorboard"))
     stack.callback(writer.close)
 
@@ -59,16 +80,11 @@ def _tensorboard(root: Path, stack: ExitStack) -> Tell:
 
 
 def _wandb(root: Path, settings: Mapping[str, Any], stack: ExitStack, project: str, name: str) -> Tell:
-    try:
-        import wandb
-        from wandb.errors import Error
-    except ImportError as error:
-        raise MissingExtraError("wandb", "lerobot", "--logger wandb") from error
     known = root / PRODUCTS[-1]
     root.mkdir(parents=True, exist_ok=True)
     if not known.exists():
         known.write_text(uuid4().hex[:8], encoding="utf-8")
-    try:
+    with _wandb_begun() as wandb:
         run: Any = wandb.init(
             project=project,
             name=name,
@@ -78,18 +94,31 @@ def _wandb(root: Path, settings: Mapping[str, Any], stack: ExitStack, project: s
             resume="allow",  # a run that goes on here goes on there
             settings=wandb.Settings(init_timeout=_TIMEOUT_S),
         )
-    except Error as error:
-        words = (str(error) or repr(error)).splitlines()[0]
-        raise InputError(
-            f"Weights & Biases could not begin ({words}). Log in with `wandb login`, or keep the run here: "
-            f"WANDB_MODE=offline before the command, and `wandb sync {root / 'wandb'}/offline-run-*` later."
-        ) from error
     stack.callback(run.finish)
 
     def tell(step: int, values: Mapping[str, float]) -> None:
         run.log(dict(values), step=step)
 
     return tell
+
+
+@contextmanager
+def _wandb_begun() -> Generator[Any]:
+    """wandb, and its refusals as ours."""
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")  # its own faults go to nobody
+    try:
+        import wandb
+        from wandb.errors import Error
+    except ImportError as error:
+        raise MissingExtraError("wandb", "lerobot", "--logger wandb") from error
+    try:
+        yield wandb
+    except Error as error:
+        words = (str(error) or repr(error)).splitlines()[0]
+        raise InputError(
+            f"Weights & Biases could not begin: {words} Log in with `wandb login`, or keep the run here: put "
+            "WANDB_MODE=offline before the command, and `wandb sync` its folder later."
+        ) from error
 
 
 def _to_nobody(_step: int, _values: Mapping[str, float]) -> None:

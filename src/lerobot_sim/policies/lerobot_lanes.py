@@ -42,7 +42,7 @@ def lanes_of(policy: Any) -> Lanes:
     config: Any = getattr(policy, "config", None)
     if getattr(config, "temporal_ensemble_coeff", None) is not None:
         return Ensembled(policy)
-    steps = getattr(config, "n_action_steps", None)
+    steps = getattr(config, "n_action_steps", None) or getattr(config, "action_chunk_size", None)  # VQ-BeT's name
     if callable(getattr(policy, "predict_action_chunk", None)) and steps and hasattr(policy, "reset"):
         return Chunked(policy, int(steps), _history_keys(policy))
     return Copied(policy)
@@ -155,7 +155,7 @@ class Copied:
             if row not in self._copies:
                 self._copies[row] = copy.copy(self._policy)
                 self._copies[row].reset()
-            own = {key: value[row : row + 1] for key, value in batch.items()}
+            own = {key: value[row : row + 1] for key, value in batch.items() if key != _ACTION}
             found[row] = torch.as_tensor(self._copies[row].select_action(own)).reshape(-1).cpu()
         first = next(iter(found.values()))
         actions = torch.zeros((len(active), *first.shape), dtype=first.dtype)

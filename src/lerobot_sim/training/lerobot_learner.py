@@ -127,7 +127,7 @@ class Learner:
 
         config = self._config
         return TrainPipelineConfig(
-            dataset=DatasetConfig(repo_id=f"local/{dataset.name}", root=str(dataset)),
+            dataset=DatasetConfig(repo_id=f"local/{dataset.name}", root=str(dataset), video_backend="pyav"),
             policy=policy_config,
             steps=config.steps,
             batch_size=config.batch_size,

@@ -90,7 +90,7 @@ def policy_config_of(config: LeRobotTrainingConfig, last: Path | None) -> Any:
         found.pretrained_path = source
     else:
         check_name(config.policy, PreTrainedConfig.get_known_choices())
-        found = make_policy_config(config.policy)
+        found = make_policy_config(config.policy, device=config.device, push_to_hub=False)
     for name, value in config.settings.items():
         if not hasattr(found, name):
             raise unknown_name(f"setting of '{config.policy}'", name, vars(found))

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -68,8 +67,8 @@ def train(
     folder: Path,
     config: LeRobotTrainingConfig,
     *,
+    learner: Learner | None = None,
     evaluate: Evaluate | None = None,
-    on_config: Callable[[Any], None] | None = None,
     on_step: Callable[[int, float], None] | None = None,
     on_log: Callable[[Mapping[str, float]], None] | None = None,
 ) -> LeRobotTrainingResult:
@@ -79,8 +78,8 @@ def train(
         dataset: The dataset's folder.
         folder: Where checkpoints and log go.
         config: What and how.
+        learner: Made of the same dataset and config already; not taken where the folder holds a checkpoint.
         evaluate: Asked at every checkpoint; random numbers that it takes are not those of the training.
-        on_config: Called with the policy's config before the first update.
         on_step: Called with (updates done, loss) after each update.
         on_log: Called with each line of the log.
 
@@ -91,9 +90,8 @@ def train(
         KeyboardInterrupt: Passed on, after a checkpoint.
     """
     last = folder / LAST
-    learner = Learner(dataset, config, last if last.exists() else None)
-    if on_config:
-        on_config(learner.policy.config)
+    if learner is None or last.exists():
+        learner = Learner(dataset, config, last if last.exists() else None)
     folder.mkdir(parents=True, exist_ok=True)
     clock = _Clock()
     with (
