@@ -18,7 +18,7 @@ def run(tmp_path):
     about = tmp_path / "site" / "point-1.0.dist-info"
     about.mkdir(parents=True)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: point\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[lerobot_sim.envs]\ntests/point = point:env\n")
+    (about / "entry_points.txt").write_text("[lerobot_sim.envs]\ntoy/point = point:env\n")
     source = Path(__file__).with_name("plug_in_simulator.py")
     (tmp_path / "site" / "point.py").write_text(source.read_text())
 
@@ -55,7 +55,7 @@ def columns(root):
 
 
 def test_collect_workers_are_simulators_and_one_that_is_killed_costs_nothing(run, tmp_path):
-    words = "collect tests/point --policy random --episodes 8 --num-envs 2"
+    words = "collect toy/point --policy random --episodes 8 --num-envs 2"
     run("one", words)
     result, counts = run("killed", f"{words} --workers 2", killed=True)
     assert counts == ["1", "1", "2"]  # this process's, which only says what it is, and the two workers'
@@ -65,7 +65,7 @@ def test_collect_workers_are_simulators_and_one_that_is_killed_costs_nothing(run
 
 @pytest.mark.parametrize("share", ["--workers 2", "--envs 2"])
 def test_eval_shares_its_episodes_and_one_that_is_killed_costs_nothing(run, tmp_path, share):
-    words = "eval tests/point --policy random --episodes 8 --num-envs 2"
+    words = "eval toy/point --policy random --episodes 8 --num-envs 2"
     run("one", words)
     _, counts = run("killed", f"{words} {share}", killed=True)
     assert counts[-2:] == ["1", "2"]
