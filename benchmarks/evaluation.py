@@ -296,9 +296,9 @@ def workers(full: bool) -> list[Row]:
 def gains(times: dict[str, list[float]]) -> tuple[float, float]:
     """One process's time over that of two, ours and the bare ones': of each turn, and the turn in the middle.
 
-    On a busy machine wall clock drifts from turn to turn; what a turn's four runs had in common falls out of the ratio of
-    the gains, so the turn is the one whose ratio is the median. By CPU time two processes gain nothing: what is left
-    of 1 is the share of the work that is not done twice.
+    On a busy machine wall clock drifts from turn to turn; what a turn's four runs had in common falls out of the ratio
+    of the gains, so the turn is the one whose ratio is the median. By CPU time two processes gain nothing: what is
+    left of 1 is the share of the work that is not done twice.
     """
     turns = [
         (ours_1 / ours_2, bare_1 / bare_2)

@@ -1,4 +1,4 @@
-"""Evaluating a suite with one slow policy: several tasks at once that share its batch, against one task after the other.
+"""Evaluating a suite with one slow policy: tasks at once that share its batch, against one task after the other.
 
 The policy stands for a large network: an act takes as long for one lane as for all. Environments take a while to
 open and, a lane, to step, as other people's simulators do. Times are wall clock: what is saved is waiting.

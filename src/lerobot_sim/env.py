@@ -224,7 +224,8 @@ def _check_param(name: str, param: Param, value: Any, count: int) -> NDArray[Any
     bad = ~((array >= low) & (array <= high))  # NaN is bad, too
     if bad.any():
         worst = array[bad].ravel()[0]
-        raise InputError(f"Param '{name}': expected values from {low} to {high} {param.unit}, {worst} came.".strip())
+        most = f"{high} {param.unit}".strip()
+        raise InputError(f"Param '{name}': expected values from {low} to {most}, {worst} came.")
     return array
 
 
