@@ -34,13 +34,13 @@ class BCSettings:
         language: Whether it reads the instruction; None: where the dataset has more than one.
     """
 
-    chunk_size: int = 8
-    n_action_steps: int = 4
+    chunk_size: int = 4
+    n_action_steps: int = 2
     hidden_dim: int = 256
     blocks: int = 2
     keypoints: int = 32
     image_shift: int = 4
-    weight_decay: float = 1e-4
+    weight_decay: float = 1e-2
     state: bool = True
     language: bool | None = None
 

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lerobot_sim.datasets.files import write_whole
+from lerobot_sim.datasets.files import make_folder, write_whole
 from lerobot_sim.datasets.frames import FrameReader
 from lerobot_sim.errors import InputError, SimError, StorageError
 from lerobot_sim.policies import bc
@@ -172,7 +172,7 @@ def _learn(
     with closing(source), held_interrupts() as interrupted:
         while run.step < stop:
             loss = run.update([next(source) for _ in range(config.accumulate)])
-            if run.step % config.log_every == 0 or run.step == config.steps:
+            if run.step % config.log_every == 0 or run.step == stop:
                 line = run.log()
                 if on_log:
                     on_log(line)
@@ -225,6 +225,7 @@ class _Run:
         self._digest = digest(reader, policy)
         if (folder / STATE_FILE).exists():
             self._restore(folder / STATE_FILE)
+        make_folder(folder, sync=False)
         cut_log(folder / LOG, self.step)
 
     def update(self, batches: Sequence[Batch]) -> float:
