@@ -5,6 +5,7 @@ import gc
 import numpy as np
 import pytest
 
+from lerobot_sim.errors import InputError
 from lerobot_sim.simulators.host.hosted_env import HostedEnv
 from lerobot_sim.simulators.host.pictures import SLOTS
 from lerobot_sim.simulators.host.session import RINGS, Session
@@ -44,6 +45,27 @@ def test_what_was_handed_out_never_changes_and_comes_with_the_step(hosted, calls
         for image, expected in kept:
             np.testing.assert_array_equal(image, expected)
     assert calls == []
+
+
+def test_a_picture_that_is_held_outlives_a_reset(hosted, calls):
+    env = hosted(1)
+    env.reset([0], [1])
+    held = env.render(CAMERAS)["front"]
+    kept = held.copy()
+    calls.clear()
+    env.reset([0], [2])
+    assert not np.array_equal(env.render(CAMERAS)["front"], kept)
+    np.testing.assert_array_equal(held, kept)
+    assert calls == ["reset"]  # which drew the new one
+
+
+def test_pictures_too_large_for_a_process_are_refused(hosted):
+    env = hosted(2)
+    env.reset(np.arange(2), np.array([1, 2]))
+    with pytest.raises(InputError, match="fewer lanes or smaller pictures"):
+        env.render({"front": Camera(height=30000, width=12000)})
+    assert env.render(CAMERAS)["front"].any()
+    assert act(env).end.tolist() == [0, 0]
 
 
 def test_writing_into_a_picture_reaches_no_later_one(hosted):

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lerobot_sim.errors import SimError
+from lerobot_sim.errors import InputError, SimError
 
 ALIGNMENT = 64
 SLICE_S = 0.25
@@ -82,6 +82,9 @@ class Part:
     Args:
         fields: Name -> dtype and shape.
         offset: Where the part begins in the block.
+
+    Raises:
+        InputError: They are longer than 2 GiB.
     """
 
     def __init__(self, fields: Mapping[str, tuple[str, Sequence[int]]], offset: int = 0) -> None:
@@ -94,6 +97,11 @@ class Part:
             size = np.dtype(dtype).itemsize * int(np.prod(shape, dtype=np.int64))
             self.length += -(-size // ALIGNMENT) * ALIGNMENT
         self.length = max(self.length, ALIGNMENT)
+        if self.length >= _LONGEST:
+            raise InputError(
+                f"{', '.join(self.fields)}: arrays of {self.length} bytes do not pass between processes at once, 2 GiB "
+                "do. Take fewer lanes or smaller pictures."
+            )
         formats = list(self.fields.values())
         self.record: Any = np.dtype(
             {"names": list(self.fields), "formats": formats, "offsets": places, "itemsize": self.length}
