@@ -8,6 +8,7 @@ from lerobot_sim.datasets.poster import poster
 from lerobot_sim.datasets.video import VideoWriter
 from lerobot_sim.errors import InputError, StorageError
 from lerobot_sim.evaluation import report_data
+from lerobot_sim.evaluation.metrics import METRICS, meaning
 from lerobot_sim.evaluation.report import write_report
 from lerobot_sim.evaluation.report_markup import Markup, join, tag
 from lerobot_sim.evaluation.report_plots import curve_of, curves, heat_maps, shade
@@ -249,3 +250,31 @@ def test_markdown_tables_cannot_be_broken(tmp_path):
     run_of(tmp_path, {"a|b": [True], "c\nd": [False]})
     lines = [line for line in write_report(tmp_path)["markdown"].read_text().splitlines() if line.startswith("|")]
     assert len({line.replace("\\|", "").count("|") for line in lines[:4]}) == 1
+
+
+def page_of(folder, outcomes, **more):
+    run_of(folder, outcomes, **more)
+    return write_report(folder)["html"].read_text()
+
+
+def test_what_was_measured_is_defined_on_the_page(tmp_path):
+    page = page_of(tmp_path, [True, False])
+    assert "What these are" in page
+    assert "SPARC of a speed profile" in page
+    assert "action_<wbr>smoothness" in page
+
+
+def test_every_metric_has_a_definition():
+    names = [name for metric in METRICS.values() for name in metric.gives]
+    assert all(meaning(name).endswith(".") and "`" not in meaning(name) for name in names), names
+
+
+def test_the_interval_is_explained_as_what_it_is(tmp_path):
+    assert "exact one (Clopper and Pearson)." in page_of(tmp_path / "a", [True] * 3)
+    assert "mean of the tasks" in page_of(tmp_path / "b", {"x": [True], "y": [False]})
+    early = {
+        "sequential": {"mark": 0.5, "most": 9, "verdict": "above", "low": 0.4, "high": 1.0, "words": "w", "trials": 3}
+    }
+    page = page_of(tmp_path / "c", [True] * 3, execution=early)
+    assert "may decide while the interval" in page
+    assert "Clopper" not in page

@@ -297,3 +297,24 @@ def describe(name: str) -> dict[str, str]:
             unit, better = metric.gives[name]
             return {"unit": unit, "better": better}
     return {"unit": "", "better": ""}
+
+
+_SAYS: Mapping[str, Callable[..., object]] = {
+    "time_to_success": time_to_success,
+    "path_length": motion.path_length,
+    "action_smoothness": motion.spectral_arc_length,
+    "action_jerk": motion.action_jerk,
+    "action_saturation": motion.action_saturation,
+    "goal_distance_end": goal_distance,
+    "goal_distance_best": goal_distance,
+    **{name: measure for name, _, measure in _PHYSICAL},
+}
+
+
+def meaning(name: str) -> str:
+    """The first line of the definition of a metric in the records; "" for one that is not ours."""
+    if name in _SAYS:
+        return (_SAYS[name].__doc__ or "").strip().splitlines()[0].replace("`", "")
+    return next(
+        (f"{metric.about[:1].upper()}{metric.about[1:]}." for metric in METRICS.values() if name in metric.gives), ""
+    )

@@ -51,7 +51,7 @@ def write_report(folder: Path, *, videos: int = MOST, embed_mb: float = EMBED_MB
         "broken": ("Broken off", tables.broken(run)),
         "episodes": ("Episodes", tables.episodes(run, shown)),
         "repeat": ("Run it again", tables.repeat(run)),
-        "reading": ("How to read this", tables.reading()),
+        "reading": ("How to read this", tables.reading(run)),
     }
     there = {anchor: (word, part) for anchor, (word, part) in parts.items() if part is not None}
     nav = {anchor: word for anchor, (word, _) in there.items()}

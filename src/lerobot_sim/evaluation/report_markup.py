@@ -43,6 +43,11 @@ def join(*children: Child) -> Markup:
     return Markup("".join(child if isinstance(child, Markup) else html.escape(child) for child in children if child))
 
 
+def breakable(text: str) -> Markup:
+    """A name that may go on in the next line after its underscores, not within a word."""
+    return Markup(html.escape(text).replace("_", "_<wbr>"))
+
+
 def table(head: list[Markup], rows: list[Markup], *, caption: str, class_: str = "") -> Markup:
     """A table that scrolls by itself where it is wider than the page."""
     body = tag(
