@@ -86,6 +86,7 @@ def of_suite(suite):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_the_catalogue_is_what_libero_builds(tmp_path):
     out = tmp_path / "catalogue.json"
     script = ROOT / "scripts" / "make_libero_catalogue.py"
