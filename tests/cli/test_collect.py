@@ -114,7 +114,7 @@ def test_broken_off_episodes_are_left_out_and_counted_by_kind(command, tmp_path,
             decision.action[list(self.bad)] = np.nan
             return decision
 
-    monkeypatch.setattr("lerobot_sim.cli.collect_run.policy_for", lambda *_: (Breaks(), "breaks"))
+    monkeypatch.setattr("lerobot_sim.cli.collect_recipe.policy_for", lambda *_: (Breaks(), "breaks"))
     said = command("collect", "push-t", "--episodes", "3", "--output-dir", tmp_path / "d", "--json")
     result = json.loads(said.out)
     assert said.code == 1
