@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from lerobot_sim.errors import InputError
 from lerobot_sim.evaluation.evaluating import run, wanted
 from lerobot_sim.evaluation.plan import make_plan
 from lerobot_sim.evaluation.protocol import Entry, Protocol
@@ -110,3 +111,16 @@ def test_a_checkpoint_is_read_once_for_tasks_alike(registered):
     policies = [acting.make(task.spec) for task in plan_of().tasks]
     assert read == ["masks/any"]
     assert len({id(policy) for policy in policies}) == 1
+
+
+def test_a_checkpoint_of_one_environment_is_refused_by_the_next(registered):
+    class Particular(Noisy):
+        def require(self, spec):
+            if spec.id != "masks/any":
+                raise InputError("It was trained on 'masks/any'.")
+
+    acting = remembered(replace(acting_of(Particular()), make=lambda _spec: Particular()))
+    first, second = (task.spec for task in plan_of().tasks[:2])
+    assert acting.make(first) is acting.make(first)
+    with pytest.raises(InputError, match="trained on 'masks/any'"):
+        acting.make(second)

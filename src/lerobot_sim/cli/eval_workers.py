@@ -14,7 +14,7 @@ from lerobot_sim.loop import Profile
 from lerobot_sim.spec import EnvSpec
 
 from .collect_workers import produce_in_processes
-from .policy_argument import named_policies, policy_for
+from .policy_argument import SERVERS, named_policies, policy_for
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,6 @@ def _work(recipe: _Recipe, numbers: Sequence[int], _folder: Path, profile: Profi
 
 
 def acting_of(argument: str, spec: EnvSpec, identity: str = "") -> Acting:
-    """Who acts, by the --policy argument: a checkpoint is one policy for all environments, a name is not."""
-    shared = argument not in named_policies(spec.id)
+    """Who acts, by the --policy argument: a checkpoint is one policy for all environments, a name or server is not."""
+    shared = argument not in named_policies(spec.id) and not argument.startswith(SERVERS)
     return Acting(make=lambda spec: policy_for(argument, spec)[0], identity=identity, argument=argument, shared=shared)

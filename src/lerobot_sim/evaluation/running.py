@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,10 @@ class Acting:
 
 
 def remembered(acting: Acting) -> Acting:
-    """A checkpoint is read once for each kind of features, not once for each of a suite's tasks."""
+    """A checkpoint is read once for each kind of features, not once for each of a suite's tasks.
+
+    A policy that was made for one environment alone says so by `require(spec)`, which raises for another.
+    """
     if not acting.shared:
         return acting
     made: list[tuple[Any, Policy]] = []
@@ -60,6 +63,8 @@ def remembered(acting: Acting) -> Acting:
         if policy is None:
             policy = acting.make(spec)
             made.append((features, policy))
+        elif hasattr(policy, "require"):
+            cast("Any", policy).require(spec)
         return policy
 
     return replace(acting, make=make)
