@@ -33,7 +33,7 @@ from .policy_messages import MAX_BYTES, PROTOCOL, PROTOCOL_HEADER, decode, encod
 from .policy_worker import parts_of, reads_instructions
 
 GATHER_S = 0.002
-"""How long a decision waits for the next client that took part in the one before."""
+"""How long a decision waits for the next client that is expected to ask."""
 
 MAX_LANES = 4096
 """Of one client."""
@@ -100,7 +100,7 @@ class PolicyServer:
         self._asked: queue.Queue[_Asked | None] = queue.Queue()
         self._free: list[int] = []
         self._count = 0
-        self._regulars: set[_Client] = set()  # those of the last decision, who may be about to ask again
+        self._regulars: set[_Client] = set()  # those who may be about to ask: of the last decision, or just reset
         self._connections: set[Any] = set()
         self._hello = encode(
             {
@@ -207,7 +207,7 @@ class PolicyServer:
     def _patience(self, acts: list[_Asked]) -> float | None:
         """How long to wait for further calls: for ever without a decision to make, not at all once all have asked.
 
-        All are those of the last decision: whoever is silent, or only connected, holds the others up once.
+        All are those of the last decision, and those who have reset since: who then is silent holds others up once.
         """
         if not acts:
             return None
@@ -228,6 +228,7 @@ class PolicyServer:
             own = np.array([asked.client.lanes[lane] for lane in lanes.tolist()], np.int64)
             order = np.argsort(own)
             if call == "reset":
+                self._regulars.add(asked.client)
                 self._policy.reset(own[order], asked.arrays["seeds"][order])
             else:
                 words: list[str] = asked.header["instructions"]
