@@ -43,7 +43,7 @@ def metrics(summary: Mapping[str, Any]) -> Markup | None:
         table(head, rows, caption="Metrics", class_="sortable"),
         _meanings(list(suite["metrics"])),
         _language(language) if language else None,
-        about="Means over the episodes, each task weighing the same, with bootstrap intervals.",
+        about="Means over the episodes that have the metric, each task weighing the same, with bootstrap intervals.",
     )
 
 
