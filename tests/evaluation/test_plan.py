@@ -20,6 +20,8 @@ def test_a_recorded_world_with_the_users_own_model_is_the_same_or_refused(tmp_pa
     recorded.close()
     assert registry.CONTENTS in options
     assert spec_for("mujoco/reach", options).options == options
+    asked = {"robot": "so100", "model_path": str(path)}
+    assert spec_for("mujoco/reach", asked).options == options
     path.write_text(model.to_xml().replace("<mujoco", "<!-- another --><mujoco", 1))
     with pytest.raises(InputError, match="has changed"):
         spec_for("mujoco/reach", options)

@@ -289,7 +289,8 @@ def spec_for(env_id: str, options: Mapping[str, Any]) -> EnvSpec:
         return import_module(registry.FAMILIES[family]).spec(task, **options)
     if not options:
         return registry.spec_of(env_id)
-    env = registry.remake(env_id, options)  # a recorded world may name its model's contents
+    remembered = registry.CONTENTS in options  # a recorded world's, of the user's own model
+    env = registry.remake(env_id, options) if remembered else registry.make(env_id, 1, **options)
     try:
         return env.spec
     finally:
