@@ -245,3 +245,19 @@ def test_words():
     ]
     numbers = bc.word_numbers(("a", "b"), ["b a b", "c", ""])
     assert numbers.tolist() == [[2, 1, 2], [0, 0, 0], [0, 0, 0]]
+
+
+def test_a_long_instruction_of_another_lane_or_before_changes_nothing(spec):
+    config = config_of(words=("blue", "cube", "red", "the"))
+    network = network_of(config)
+
+    def decides(*told):
+        policy = bc.BCPolicy(config, network, spec)
+        policy.reset(np.array([0, 1]), np.array([0, 1]))
+        for texts in told:
+            policy.instruct(np.array([0, 1]), texts)
+        return policy.act({STATE: np.tile(rows(1), (2, 1))}, np.array([True, True])).action[0]
+
+    alone = decides(["red", "red"])
+    np.testing.assert_allclose(decides(["red", "the blue cube and the red cube"]), alone, rtol=1e-5)
+    np.testing.assert_allclose(decides(["the blue cube", "blue"], ["red", "red"]), alone, rtol=1e-5)
