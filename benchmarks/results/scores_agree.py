@@ -48,7 +48,9 @@ def main() -> None:
     rates = [
         Scored(f"`lerobot-eval`, seeds from {FIRST_SEED}, batch {BATCH}", sum(theirs["successes"]), episodes),
         scored(out, "same", policy, episodes, *same, str(BATCH), label=f"ours, the same seeds, batch {BATCH}"),
-        scored(out, "batch", policy, episodes, *same, str(OTHER_BATCH), label=f"ours, the same seeds, {OTHER_BATCH}"),
+        scored(
+            out, "batch", policy, episodes, *same, str(OTHER_BATCH), label=f"ours, the same seeds, batch {OTHER_BATCH}"
+        ),
         scored(out, "held-out", policy, episodes, TASK, *SCORED, label="ours, held-out seeds, batch 50"),
     ]
     written(out, page(out, theirs, rates))
@@ -57,6 +59,7 @@ def main() -> None:
 def lerobots(out: Path, policy: Path, episodes: int) -> dict[str, Any]:
     """`lerobot-eval`: each episode's success and return."""
     folder = out / "lerobot-eval"
+    folder.mkdir(parents=True, exist_ok=True)
     command(
         "lerobot-eval",
         f"--policy.path={policy}",
