@@ -41,6 +41,7 @@ FAMILIES: Mapping[str, str] = {
     "aloha": "lerobot_sim.simulators.aloha",
     "gym-hil": "lerobot_sim.simulators.gym_hil",
     "gymnasium": "lerobot_sim.simulators.gymnasium_family",
+    "hub": "lerobot_sim.simulators.envhub",
     "isaac-lab": "lerobot_sim.simulators.isaac_lab",
     "libero": "lerobot_sim.simulators.libero",
     "metaworld": "lerobot_sim.simulators.metaworld",
