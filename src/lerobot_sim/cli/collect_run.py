@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -68,6 +68,7 @@ def run(options: CollectOptions, console: Console) -> dict[str, Any]:
     with closing(env):
         recipe = replace(recipe, cameras=_cameras(options, env.spec))
         policy, identity = acting(recipe, env)
+        _check_pictures(recipe.cameras, policy)
         root = filled(options.output_dir, env.spec.id)
         settings = _settings(options, identity)
         if options.overwrite:
@@ -126,6 +127,25 @@ def _cameras(options: CollectOptions, spec: EnvSpec) -> dict[str, Camera]:
         kind = "depth" if name in options.depth else "rgb"
         cameras[name] = Camera(height=height, width=width, look=options.look, kind=kind)
     return cameras
+
+
+def _check_pictures(recorded: Mapping[str, Camera], policy: Policy) -> None:
+    """Refuses to record a camera otherwise than the policy sees by it: it is drawn once a step for both."""
+    for name, seen in policy.cameras.items():
+        camera = recorded.get(name, seen)
+        if camera == seen:
+            continue
+        if camera.kind != seen.kind:
+            how, mend = f"{camera.kind}, the policy sees {seen.kind}", f"leave '--depth {name}' out"
+        elif (camera.height, camera.width) != (seen.height, seen.width):
+            size = f"{seen.height}x{seen.width}"
+            how, mend = f"{camera.height}x{camera.width}, the policy sees {size}", f"give --image-size {size}"
+        else:
+            how, mend = f"look '{camera.look}', the policy sees '{seen.look}'", f"give --look {seen.look}"
+        raise InputError(
+            f"--cameras {name}: it would be recorded at {how}. A camera is drawn once for both: {mend}, or leave "
+            "this camera out and draw it afterwards (lerobot-sim rerender)."
+        )
 
 
 def _settings(options: CollectOptions, identity: str) -> dict[str, Any]:

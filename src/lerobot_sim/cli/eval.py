@@ -64,7 +64,7 @@ class EvalOptions(SteppingOptions):
     """The videos' camera."""
 
     video_size: int = 256
-    """The videos' height and width in pixels."""
+    """The videos' height and width in pixels; a camera that the policy sees by is shown at the policy's size."""
 
     output_dir: Path = Path("outputs/<task>/eval/<policy>")
     """Folder of results and videos."""

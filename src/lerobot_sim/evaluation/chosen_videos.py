@@ -30,7 +30,7 @@ class VideoChoice:
     Attributes:
         count: Episodes of each task.
         camera: Name; "" takes each environment's first.
-        size: Height and width in pixels.
+        size: Height and width in pixels; a camera that the policy sees by is shown as the policy sees it.
     """
 
     count: int
@@ -72,7 +72,8 @@ def add_videos(
         envs = worlds.of(task)
         guard, policy = guarded(plan, task, fitted(acting.make(task.spec), task.spec, task.keys))
         one = arrays_of(task.spec, plan.values(task, ""))
-        camera = Camera(height=choice.size, width=choice.size)
+        # an environment draws a camera once a step, at one size: the policy's, or what is scored would change
+        camera = policy.cameras.get(name, Camera(height=choice.size, width=choice.size))
         with EpisodeVideos(out / inside, name, camera, task.spec.fps) as videos:
             for episode in rollout(
                 envs,

@@ -1,0 +1,73 @@
+"""A policy that sees, beside videos and recordings of the camera that it sees by."""
+
+import json
+
+import av
+import pytest
+
+pytest.importorskip("torch")
+
+from lerobot_sim.policies import bc
+from lerobot_sim.policies.bc_config import BCConfig, BCSettings
+from lerobot_sim.spec import STATE
+
+HEIGHT, WIDTH = 20, 24
+
+
+@pytest.fixture(scope="module")
+def sees(tmp_path_factory):
+    """An untrained `bc` for push-t that sees by 'front'."""
+    folder = tmp_path_factory.mktemp("sees") / "bc"
+    config = BCConfig(
+        settings=BCSettings(chunk_size=4, n_action_steps=3, hidden_dim=8, blocks=1, keypoints=2),
+        states={STATE: 6},
+        cameras={"front": (HEIGHT, WIDTH)},
+        words=(),
+        state_mean=(0.5,) * 6,
+        state_std=(0.2,) * 6,
+        action_mean=(0.1, -0.1),
+        action_std=(0.5, 0.4),
+        env_id="numpy/push-t",
+        env_version=1,
+    )
+    bc.save(folder, config, bc.new_network(config, seed=0).eval())
+    return folder
+
+
+def test_a_video_of_the_camera_that_the_policy_sees_by_has_its_size(command, sees, tmp_path):
+    arguments = ("eval", "push-t", "--policy", sees, "--episodes", "2", "--videos", "1", "--output-dir", tmp_path)
+    said = command(*arguments, "--json")
+    assert said.code == 0, said.err
+    (video,) = json.loads(said.out)["videos"]
+    with av.open(video) as container:
+        frames = list(container.decode(video=0))
+    assert (frames[0].height, frames[0].width) == (HEIGHT, WIDTH)
+    lengths = [json.loads(line)["length"] for line in (tmp_path / "episodes.jsonl").read_text().splitlines()[1:]]
+    assert len(frames) in lengths
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (("--cameras", "front", "--image-size", "32"), ("32x32", "20x24", "--image-size 20x24")),
+        (("--cameras", "front", "--image-size", "20x24", "--look", "full"), ("'full'", "--look standard")),
+        (("--depth", "front", "--image-size", "20x24"), ("depth", "rgb", "leave '--depth front' out")),
+    ],
+)
+def test_a_recording_that_differs_from_what_the_policy_sees_is_refused_at_once(command, sees, tmp_path, asked, words):
+    where = tmp_path / "data"
+    said = command("collect", "push-t", "--policy", sees, "--episodes", "1", *asked, "--output-dir", where)
+    assert said.code == 2
+    for word in words:
+        assert word in said.err
+    assert not where.exists()
+
+
+def test_a_recording_as_the_policy_sees_is_made(command, sees, tmp_path):
+    where = ("--output-dir", tmp_path / "data", "--episode-length", "5", "--json")
+    size = f"{HEIGHT}x{WIDTH}"
+    said = command(
+        *("collect", "push-t", "--policy", sees, "--episodes", "1", "--cameras", "front", "--image-size", size, *where)
+    )
+    assert said.code == 0, said.err
+    assert json.loads(said.out)["frames"] == 5
