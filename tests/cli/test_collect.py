@@ -7,6 +7,7 @@ import pytest
 
 from lerobot_sim.cli.collect_guides import without_env_type
 from lerobot_sim.cli.shortened import Shortened
+from lerobot_sim.datasets.card import dataset_card
 from lerobot_sim.datasets.reader import read_columns, read_records
 from lerobot_sim.env import End
 from lerobot_sim.envs.push_t import make as push_t
@@ -171,6 +172,30 @@ def test_bad_options_are_named_before_anything_is_made(command, tmp_path, argume
     assert result.code == 2
     assert said in result.err
     assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize(
+    ("extra", "size"),
+    [((), (400, 600)), (("--image-size", "64"), (64, 64)), (("--image-size", "100x150"), (100, 150))],
+)
+def test_pictures_are_of_the_cameras_own_size_unless_another_is_asked(command, tmp_path, extra, size):
+    """CartPole's camera is no square."""
+    pytest.importorskip("pygame", reason="CartPole draws with pygame: make env")
+    arguments = ("--policy", "random", "--episodes", "1", "--episode-length", "3", "--cameras", "front", *extra)
+    said = command("collect", "gymnasium/CartPole-v1", *arguments, "--output-dir", tmp_path / "d")
+    assert said.code == 0, said.err
+    info = json.loads((tmp_path / "d/meta/info.json").read_text())
+    assert tuple(info["features"]["observation.images.front"]["shape"][:2]) == size
+    card = dataset_card(tmp_path / "d", "me/d")
+    assert (f"--image-size {size[0]}x{size[1]}" in card) == bool(extra)
+    assert ("--image-size" in card) == bool(extra)
+
+
+def test_our_own_cameras_have_their_usual_size(command, tmp_path):
+    arguments = ("--episodes", "1", "--episode-length", "2", "--cameras", "front")
+    assert command("collect", "push-t", *arguments, "--output-dir", tmp_path / "d").code == 0
+    info = json.loads((tmp_path / "d/meta/info.json").read_text())
+    assert info["features"]["observation.images.front"]["shape"][:2] == [128, 128]
 
 
 def test_an_environments_own_keywords_are_options(command, tmp_path):

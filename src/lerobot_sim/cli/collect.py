@@ -73,8 +73,9 @@ class CollectOptions(SteppingOptions):
     depth: tuple[str, ...] = ()
     """Cameras to record as depth in m instead of colour."""
 
-    image_size: str = "128"
-    """Pixels: a square's side, or HEIGHTxWIDTH such as 480x640."""
+    image_size: str = "<usual>"
+    """Pixels: a square's side, or HEIGHTxWIDTH such as 480x640. By default each camera's own size: 128x128 in our
+    worlds, 480x640 in aloha; `lerobot-sim list --json` names it."""
 
     look: Look = "standard"
     """How much is spent on a picture."""

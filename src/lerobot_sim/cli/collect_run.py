@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,7 @@ from lerobot_sim.spec import Camera, EnvSpec
 from .collect_recipe import WHOLE, Made, Recipe, acting, produce
 from .collect_workers import produce_in_processes
 from .console import Console, EpisodeProgress
-from .options import filled
+from .options import filled, picture_size
 
 if TYPE_CHECKING:
     from .collect import CollectOptions
@@ -114,10 +113,7 @@ def _recipe(options: CollectOptions) -> Recipe:
 
 def _cameras(options: CollectOptions, spec: EnvSpec) -> dict[str, Camera]:
     """The cameras that were asked for, colour first; --depth takes a camera's place among --cameras."""
-    size = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", options.image_size)
-    if size is None:
-        raise InputError(f"--image-size: expected pixels such as 128 or 480x640, '{options.image_size}' came.")
-    height, width = int(size[1]), int(size[2] or size[1])
+    size = {} if options.image_size == "<usual>" else picture_size("--image-size", options.image_size)
     cameras: dict[str, Camera] = {}
     for name in dict.fromkeys((*options.cameras, *options.depth)):
         if not spec.cameras:
@@ -125,7 +121,7 @@ def _cameras(options: CollectOptions, spec: EnvSpec) -> dict[str, Camera]:
         if name not in spec.cameras:
             raise unknown_name(f"camera of '{spec.id}'", name, spec.cameras)
         kind = "depth" if name in options.depth else "rgb"
-        cameras[name] = Camera(height=height, width=width, look=options.look, kind=kind)
+        cameras[name] = replace(spec.cameras[name], look=options.look, kind=kind, **size)
     return cameras
 
 

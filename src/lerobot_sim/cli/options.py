@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,18 @@ def at_least(least: int, **counts: int) -> None:
     for name, value in counts.items():
         if value < least:
             raise InputError(f"--{name.replace('_', '-')}: expected at least {least}, {value} came.")
+
+
+def picture_size(flag: str, text: str) -> dict[str, int]:
+    """{"height", "width"} in pixels of "128" or "480x640".
+
+    Raises:
+        InputError: It is neither.
+    """
+    match = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", text)
+    if match is None:
+        raise InputError(f"{flag}: expected pixels such as 128 or 480x640, '{text}' came.")
+    return {"height": int(match[1]), "width": int(match[2] or match[1])}
 
 
 def with_units(units: str, option: Sequence[str], task: str = "") -> tuple[str, ...]:

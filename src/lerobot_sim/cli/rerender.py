@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ import tyro
 from lerobot_sim.errors import InputError
 from lerobot_sim.spec import Camera, EnvSpec
 
-from .options import CommonOptions, at_least, read
+from .options import CommonOptions, at_least, picture_size, read
 
 if TYPE_CHECKING:
     from lerobot_sim.datasets.recorder import Recording
@@ -204,12 +203,7 @@ def _cameras(options: RerenderOptions, spec: EnvSpec, recorded: Mapping[str, Cam
     if not names:
         there = ", ".join(spec.cameras) or "none"
         raise InputError(f"{options.dataset} was recorded without pictures: name --cameras. '{spec.id}' has: {there}.")
-    size: dict[str, int] = {}
-    if options.image_size != "<recorded>":
-        match = re.fullmatch(r"([1-9]\d*)(?:x([1-9]\d*))?", options.image_size)
-        if match is None:
-            raise InputError(f"--image-size: expected pixels such as 128 or 480x640, '{options.image_size}' came.")
-        size = {"height": int(match[1]), "width": int(match[2] or match[1])}
+    size = {} if options.image_size == "<recorded>" else picture_size("--image-size", options.image_size)
     look: dict[str, Any] = {} if options.look == "<recorded>" else {"look": options.look}
     cameras: dict[str, Camera] = {}
     for name in names:

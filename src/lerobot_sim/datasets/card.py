@@ -210,7 +210,13 @@ def _command(run: Any, records: Sequence[EpisodeRecord]) -> str | None:
             chosen = [name for name, camera in cameras.items() if camera["kind"] == kind]
             words += [option, *chosen] if chosen else []
         first, video = next(iter(cameras.values())), recording["video"]
-        words += ["--image-size", f"{first['height']}x{first['width']}", "--look", first["look"]]
+        sizes = {name: (camera["height"], camera["width"]) for name, camera in cameras.items()}
+        usual = {name: (camera["height"], camera["width"]) for name, camera in environment["cameras"].items()}
+        if any(sizes[name] != usual.get(name) for name in sizes):
+            if len(set(sizes.values())) > 1:
+                return None  # `collect` takes one size for all
+            words += ["--image-size", f"{first['height']}x{first['width']}"]
+        words += ["--look", first["look"]]
         words += ["--codec", video["codec"], "--gop", video["gop"]]
     return shlex.join(map(str, words))
 
