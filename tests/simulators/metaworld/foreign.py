@@ -19,7 +19,7 @@ def peer(*words):
     """What MetaWorld's own interface prints."""
     command = [python_of(FAMILY), "-I", PEER, *map(str, words)]
     environment = {**os.environ, **FAMILY.environment}
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment, timeout=900).stdout
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
 
 
 def peer_json(*words):

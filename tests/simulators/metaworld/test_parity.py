@@ -11,7 +11,7 @@ from tests.simulators.conftest import needs
 
 from .foreign import MODULE, ours, peer_arrays, peer_json
 
-pytestmark = [needs("metaworld", MODULE), pytest.mark.timeout(900)]  # on a busy machine a contract takes minutes
+pytestmark = [needs("metaworld", MODULE), pytest.mark.timeout(3600)]  # on a busy machine a contract takes many minutes
 ON = np.ones(1, np.bool_)
 SOME = ("pick-place-v3", "window-close-v3", "stick-pull-v3")
 
