@@ -26,6 +26,7 @@ examples:
   lerobot-sim collect numpy/reach --policy random --output-dir outputs/noise
   lerobot-sim collect mujoco/push --success-only --stop-at-success
   lerobot-sim collect mujoco/lift --robot so100 --units lerobot --cameras front
+  lerobot-sim collect mujoco/lift --param cube_mass=0.15 --param pad_friction=0.8:1.2
 
 In place of TASK, --env-type mujoco takes mujoco/lift."""
 
@@ -45,6 +46,10 @@ class CollectOptions(SteppingOptions):
 
     output_dir: Path = Path("outputs/<task>/dataset")
     """The dataset's folder."""
+
+    param: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """NAME=VALUE: every episode in a changed world, such as cube_mass=0.15; again for a further Param. VALUE is a
+    number, a list (gravity=0,0,-5), the name of a choice, or LOW:HIGH, drawn uniformly by the episode's seed."""
 
     num_envs: int = 0
     """Lanes of a process that run in lockstep; the dataset is the same whatever their number. 0: 32 of our own

@@ -16,6 +16,7 @@ from lerobot_sim.loop import Profile, Sink, rollout
 from lerobot_sim.policy import Policy
 from lerobot_sim.spec import Camera
 
+from .collect_params import ranges_of, source_of
 from .options import env_options
 from .policy_argument import policy_for
 from .shortened import Shortened
@@ -41,6 +42,7 @@ class Recipe:
         video: How pictures are encoded.
         model_path: The user's own model of the robot.
         option: NAME=VALUE of the environment's own keywords.
+        param: NAME=VALUE or NAME=LOW:HIGH of its Params.
         states: Whether every step's simulation state is kept; None: where the environment can restore it.
     """
 
@@ -57,6 +59,7 @@ class Recipe:
     states: bool | None = None
     model_path: str = ""
     option: Sequence[str] = ()
+    param: Sequence[str] = ()
 
     def make_env(self) -> Env:
         """The environment, shortened where that was asked."""
@@ -112,8 +115,8 @@ def produce(
     sinks: Sequence[Sink] = (),
 ) -> Generator[Made]:
     """Runs one episode a seed; results come in the order of the seeds."""
-    rule = env.spec.success_rule
-    with closing(rollout(env, policy, seeds, sinks=[recorder, *sinks], profile=profile)) as episodes:
+    rule, params = env.spec.success_rule, source_of(ranges_of(env.spec, recipe.param))
+    with closing(rollout(env, policy, seeds, params=params, sinks=[recorder, *sinks], profile=profile)) as episodes:
         for episode in episodes:
             success = None if rule == "none" else episode.succeeded(rule)
             made = Made(

@@ -21,6 +21,7 @@ from lerobot_sim.loop import Profile
 from lerobot_sim.policy import Policy
 from lerobot_sim.spec import Camera, EnvSpec
 
+from .collect_params import ranges_of, settings_of
 from .collect_recipe import WHOLE, Made, Recipe, acting, produce
 from .collect_workers import produce_in_processes
 from .console import Console, EpisodeProgress
@@ -68,8 +69,9 @@ def run(options: CollectOptions, console: Console) -> dict[str, Any]:
         recipe = replace(recipe, cameras=_cameras(options, env.spec))
         policy, identity = acting(recipe, env)
         _check_pictures(recipe.cameras, policy)
+        params = settings_of(env.spec, ranges_of(env.spec, recipe.param))
         root = filled(options.output_dir, env.spec.id)
-        settings = _settings(options, identity)
+        settings = _settings(options, identity, params)
         if options.overwrite:
             recording = recording_content(recipe.cameras, recipe.video)
             remove_if_begun_otherwise(root, env.spec, settings, recording)
@@ -100,6 +102,7 @@ def _recipe(options: CollectOptions) -> Recipe:
         robot=options.robot,
         model_path=str(options.model_path or ""),
         option=options.option,
+        param=options.param,
         policy=options.policy,
         num_envs=min(lanes, most),
         first_seed=demonstration_seeds(options.seed, 1).start,
@@ -144,12 +147,13 @@ def _check_pictures(recorded: Mapping[str, Camera], policy: Policy) -> None:
         )
 
 
-def _settings(options: CollectOptions, identity: str) -> dict[str, Any]:
+def _settings(options: CollectOptions, identity: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """What else than the environment makes the dataset what it is; what is usual is not written."""
     chosen = {
         "episode_length": options.episode_length,
         "stop_at_success": options.stop_at_success,
         "success_only": options.success_only,
+        "params": params,
     }
     return {"policy": identity, "seed": options.seed, **{name: value for name, value in chosen.items() if value}}
 

@@ -202,6 +202,8 @@ def _command(run: Any, records: Sequence[EpisodeRecord]) -> str | None:
     words += ["--stop-at-success"] if settings.get("stop_at_success") else []
     if settings.get("episode_length"):
         words += ["--episode-length", settings["episode_length"]]
+    for name, value in settings.get("params", {}).items():
+        words += ["--param", f"{name}={_param(value)}"]
     if "robot" in environment.get("options", {}):
         words += ["--robot", environment["options"]["robot"]]
     cameras: dict[str, Any] = recording.get("cameras") or {}
@@ -219,6 +221,13 @@ def _command(run: Any, records: Sequence[EpisodeRecord]) -> str | None:
         words += ["--look", first["look"]]
         words += ["--codec", video["codec"], "--gop", video["gop"]]
     return shlex.join(map(str, words))
+
+
+def _param(value: Any) -> str:
+    """A Param's value as `collect --param` takes it."""
+    if isinstance(value, dict):
+        return f"{_param(value['low'])}:{_param(value['high'])}"  # pyright: ignore[reportUnknownArgumentType]
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, list) else str(value)
 
 
 def _cell(text: str) -> str:

@@ -15,7 +15,8 @@ from lerobot_sim.spec import Camera, EnvSpec
 
 from . import report_videos
 from .fitting import fitted
-from .plan import Plan, arrays_of
+from .param_values import arrays_of
+from .plan import Plan
 from .results import JOURNAL, EpisodeRecord, journal_header, load, write_text
 from .running import Acting, Worlds, guarded, record_of
 from .videos import EpisodeVideos

@@ -9,18 +9,15 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lerobot_sim import registry
-from lerobot_sim.env import check_params
 from lerobot_sim.errors import InputError, unknown_name
-from lerobot_sim.spec import EnvSpec, Param
+from lerobot_sim.spec import EnvSpec
 
 from .fitting import keys_for
 from .language import Language
 from .metrics import chosen
 from .pairing import EXPERT
+from .param_values import arrays_of, value_of
 from .protocol import Entry, Protocol, check
 from .real_time import MEASURED
 from .results import TaskRecord
@@ -163,25 +160,6 @@ def make_plan(
     )
 
 
-def arrays_of(spec: EnvSpec, values: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
-    """Params of one lane as the environment takes them, (1, *shape), from numbers and names of choices."""
-    found: dict[str, NDArray[Any]] = {}
-    for name, value in values.items():
-        if name not in spec.params:
-            raise unknown_name(f"Param of '{spec.id}'", name, spec.params)
-        found[name] = _array(spec, name, spec.params[name], value)
-    return dict(check_params(spec, 1, found))
-
-
-def named(spec: EnvSpec, values: Mapping[str, NDArray[Any]]) -> dict[str, Any]:
-    """One lane's Params as JSON-ready numbers and names of choices."""
-    result: dict[str, Any] = {}
-    for name, value in values.items():
-        choices = spec.params[name].choices
-        result[name] = choices[int(value)] if choices and value.ndim == 0 else value.tolist()
-    return result
-
-
 def settings_of(plan: Plan, identity: str, batch_invariant: bool, versions: Mapping[str, str]) -> dict[str, Any]:
     """What the results depend on, JSON-ready; not how many there are."""
     protocol = plan.protocol
@@ -302,24 +280,7 @@ def _axis(text: str) -> dict[str, Any]:
     parts = [part.strip() for part in values.split(",")]
     if not equals or not name.strip() or not all(parts) or len(set(parts)) != len(parts):
         raise InputError(f"--grid: expected PARAM=VALUE,VALUE,… with different values, '{text}' came.")
-    return {"name": name.strip(), "values": [_number(part) for part in parts]}
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text  # the name of a choice
-
-
-def _array(spec: EnvSpec, name: str, param: Param, value: Any) -> NDArray[Any]:
-    if param.choices:
-        if not isinstance(value, str) or value not in param.choices:
-            raise unknown_name(f"choice of '{spec.id}' for '{name}'", str(value), param.choices)
-        return np.full((1, *param.shape), param.choices.index(value), np.int64)
-    if isinstance(value, str):
-        raise InputError(f"Param '{name}' of '{spec.id}': expected a number, '{value}' came.")
-    return np.broadcast_to(np.asarray(value, np.float64), (1, *param.shape)).copy()
+    return {"name": name.strip(), "values": [value_of(part) for part in parts]}
 
 
 def _extra_arms(metrics: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -25,7 +25,8 @@ from .language import Language, Worded, instructions_of
 from .metrics import METRICS, Offer, measure, parts_of, require, untold
 from .motion import first_success
 from .pairing import EXPERT, LANGUAGE
-from .plan import Plan, PlannedTask, arrays_of, named
+from .param_values import arrays_of, named
+from .plan import Plan, PlannedTask
 from .real_time import RealTime
 from .results import EpisodeRecord
 
