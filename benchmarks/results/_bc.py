@@ -10,7 +10,7 @@ from typing import Any
 from _shared import digest, kept, sim
 
 SCORED = ("--seed", "1", "--num-envs", "50")
-"""Seeds that no checkpoint was chosen on (training scores on those of --seed 0), and one batch size for all."""
+"""Seeds that no checkpoint was chosen on, and one batch size for all."""
 
 
 def demonstrations(out: Path, task: str, *options: str) -> Path:

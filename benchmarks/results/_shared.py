@@ -19,7 +19,7 @@ from lerobot_sim.evaluation.statistics import clopper_pearson
 BIN = Path(sys.executable).parent
 TASK = "mujoco/lift"
 SCORED = ("--seed", "1", "--num-envs", "50")
-"""Seeds that no checkpoint was chosen on (training scores on those of --seed 0), and one batch size for all."""
+"""Seeds that no checkpoint was chosen on, and one batch size for all."""
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

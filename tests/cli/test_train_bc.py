@@ -19,6 +19,12 @@ def pictures(tmp_path_factory):
     return folder
 
 
+def seeds_of(folder):
+    """The seeds of an evaluation of one task."""
+    (task,) = json.loads((folder / "run.json").read_text())["tasks"]
+    return task["seeds"]
+
+
 def test_pictures_are_learned_from_scored_and_evaluated(command, pictures, tmp_path):
     arguments = ("train", "--dataset", pictures, "--policy", "bc", *SMALL, "--policy.state=false", "--steps", "4")
     arguments += ("--save-every", "2", "--eval-episodes", "2", "--output-dir", tmp_path)
@@ -40,10 +46,13 @@ def test_pictures_are_learned_from_scored_and_evaluated(command, pictures, tmp_p
     assert "--overwrite" in other.err
     replaced = command(*arguments, "--seed", "1", "--overwrite", "--json")
     assert replaced.code == 0, replaced.err
+    assert seeds_of(tmp_path / "bc/eval/000004") == [2**41 + 2**20, 2**41 + 2**20 + 1]
+    assert "names its seeds" not in said.err
     where = ("--output-dir", tmp_path / "eval", "--episodes", "2", "--json")
     scored = command("eval", "push-t", "--policy", tmp_path / "bc", *where)
     assert scored.code == 0, scored.err
     assert json.loads((tmp_path / "eval/run.json").read_text())["policy"]["identity"].startswith("bc:")
+    assert seeds_of(tmp_path / "eval") == [2**40, 2**40 + 1]
     elsewhere = command("eval", "numpy/reach", "--policy", tmp_path / "bc", "--output-dir", tmp_path / "e")
     assert elsewhere.code == 2
     assert "does not fit" in elsewhere.err
@@ -76,5 +85,6 @@ def test_the_student_keeps_its_best_checkpoint_too(command, pictures, tmp_path):
     assert 0 <= result["success"] <= 1
     assert result["best_step"] in (20, 40)
     assert "20 updates:" in said.err
+    assert seeds_of(tmp_path / "eval/000020") == [2**41, 2**41 + 1]
     assert (tmp_path / "best_policy.npz").exists()
     assert not (tmp_path / "scored_policy.npz").exists()

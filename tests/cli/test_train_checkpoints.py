@@ -67,6 +67,7 @@ def test_checkpoints_are_scored_under_a_protocol(command, dataset, tmp_path):
     assert result["best"] == str(tmp_path / "two-reaches/act/best")
     assert "2 updates:" in said.err
     assert "of 6 held-out episodes" in said.err
+    assert "'two-reaches' names its seeds, so checkpoints are chosen on the first 3" in said.err
     for step in ("000002", "000004"):
         folder = tmp_path / "two-reaches/act/eval" / step
         summary = json.loads((folder / "summary.json").read_text())

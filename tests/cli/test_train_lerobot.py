@@ -28,6 +28,8 @@ def test_act_is_trained_scored_and_evaluated(command, tmp_path):
     assert result["best"] == str(out / "act/best")
     assert 0 <= result["success"] <= 1
     assert "2 updates:" in said.err
+    (task,) = json.loads((out / "act/eval/000004/run.json").read_text())["tasks"]
+    assert task["seeds"] == [2**41, 2**41 + 1]
     again = command(*arguments, "--steps", "6", "--json")
     assert again.code == 0, again.err
     assert "2 updates:" not in again.err

@@ -93,7 +93,8 @@ class TrainOptions(CommonOptions):
     """Updates between checkpoints, each of which is evaluated."""
 
     eval_episodes: int = 20
-    """LeRobot's policies: held-out episodes of each task that score each checkpoint; 0 for none."""
+    """Held-out episodes of each task that score each checkpoint, the best of which is kept; 0 for none. Their seeds are
+    neither the demonstrations' nor those that `lerobot-sim eval` scores, unless a protocol names its seeds."""
 
     env: str = ""
     """LeRobot's policies: the task that scores checkpoints; the one that the dataset was made with by default."""

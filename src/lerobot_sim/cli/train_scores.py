@@ -1,4 +1,7 @@
-"""Scores of checkpoints while a policy is trained: one task's held-out episodes, or a protocol's."""
+"""Scores of checkpoints while a policy is trained: one task's held-out episodes, or a protocol's.
+
+They choose the checkpoint, so they have seeds of their own (`evaluation.score`), which `lerobot-sim eval` never takes.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,13 @@ class Scores:
         from lerobot_sim.evaluation.running import Worlds
 
         protocol = _protocol(options)
-        plan = make_plan(protocol, seed=options.seed, episodes=options.eval_episodes, num_envs=options.eval_num_envs)
+        plan = make_plan(
+            protocol,
+            seed=options.seed,
+            episodes=options.eval_episodes,
+            num_envs=options.eval_num_envs,
+            selection=True,
+        )
         if all(task.record.success_rule == "none" for task in plan.tasks):
             raise InputError(
                 f"'{protocol.id}' defines no success, so checkpoints cannot be scored: give --eval-episodes 0, or "
@@ -50,6 +59,11 @@ class Scores:
         self._plan, self._device, self._console = plan, options.device, console
         self._worlds = Worlds(plan)
         self._worlds.of(plan.tasks[0])  # a simulator that is missing is told of now
+        if plan.protocol.names_seeds:
+            console.say(
+                f"'{protocol.id}' names its seeds, so checkpoints are chosen on the first {options.eval_episodes} of "
+                "those that it scores: the best one's score under it flatters. Say so where you report it."
+            )
 
     def check(self, policy_config: Any) -> None:
         """Refuses a policy that reads what an environment has not; before the first update.
@@ -94,24 +108,6 @@ class Scores:
         if broken:
             self._console.say(f"  {len(broken)} were broken off by the policy: {broken[0].explanation}")
         return float(rate)
-
-    def _acting(self, checkpoint: Path) -> Any:
-        """Who acts: a checkpoint of LeRobot's on the device that it is trained on, any other as `eval` takes it."""
-        from lerobot_sim import registry
-        from lerobot_sim.evaluation.running import Acting
-        from lerobot_sim.policies.lerobot_files import is_checkpoint
-
-        from .policy_argument import policy_for
-
-        argument = str(checkpoint)
-        if not is_checkpoint(checkpoint):
-            _, identity = policy_for(argument, self._plan.tasks[0].spec)
-            return Acting(make=lambda spec: policy_for(argument, spec)[0], identity=identity, argument=argument)
-        return Acting(
-            make=lambda spec: registry.make_policy("lerobot", spec, checkpoint=checkpoint, device=self._device),
-            identity=f"lerobot:{_digest(checkpoint)}",
-            argument=argument,
-        )
 
     def close(self) -> None:
         """Closes the environments."""

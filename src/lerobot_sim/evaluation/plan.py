@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -21,7 +22,7 @@ from .param_values import arrays_of, value_of
 from .protocol import Entry, Protocol, check
 from .real_time import MEASURED
 from .results import TaskRecord
-from .score import held_out_seeds
+from .score import held_out_seeds, selection_seeds
 
 LANES, HOSTED_LANES = 100, 4
 """Lanes of an environment of ours, and of somebody's simulator, each of which is a simulator of its own."""
@@ -66,6 +67,7 @@ class Plan:
         envs: Environments of a task that run at their own pace and share the policy.
         real_time: "" off, "measured", or the latency in s.
         seed: What held-out seeds are made of.
+        selection: Whether checkpoints are chosen by it, on other seeds than those of a score.
         language: The instructions, once they are known.
         most_lanes: Lanes that can be busy at once, where results do not depend on their number.
     """
@@ -78,6 +80,7 @@ class Plan:
     envs: int = 1
     real_time: float | str = ""
     seed: int = 0
+    selection: bool = False
     language: Language | None = field(default=None)
     most_lanes: int | None = None
 
@@ -109,6 +112,7 @@ def make_plan(
     num_envs: int = 0,
     envs: int = 1,
     real_time: float | str = "",
+    selection: bool = False,
 ) -> Plan:
     """Resolves a protocol.
 
@@ -122,6 +126,7 @@ def make_plan(
         num_envs: Lanes of an environment; 0: as many as suit it.
         envs: Environments of a task.
         real_time: "" off, "measured", or the latency in s.
+        selection: Take `score.selection_seeds` where the protocol names no seeds.
 
     Raises:
         InputError: Figures or names that cannot be, an environment of another version than the protocol names.
@@ -133,7 +138,8 @@ def make_plan(
         protocol = replace(protocol, metrics=tuple(metrics))
     check(protocol)
     axes = [_axis(text) for text in grid]
-    tasks = [task for entry in protocol.environments for task in _tasks(protocol, entry, seed, maps or {})]
+    seeds = partial(selection_seeds if selection else held_out_seeds, seed)
+    tasks = [task for entry in protocol.environments for task in _tasks(protocol, entry, seeds, maps or {})]
     taken = [task.record.task for task in tasks]
     if len(set(taken)) != len(taken):
         twice = sorted({name for name in taken if taken.count(name) > 1})
@@ -157,6 +163,7 @@ def make_plan(
         envs=envs,
         real_time=real_time,
         seed=seed,
+        selection=selection,
     )
 
 
@@ -185,6 +192,8 @@ def settings_of(plan: Plan, identity: str, batch_invariant: bool, versions: Mapp
         "real_time": plan.real_time,
         "versions": {name: versions[name] for name in ("lerobot-sim", "numpy", "mujoco") if name in versions},
     }
+    if plan.selection:
+        settings["seeds"] = "of selection"
     return json.loads(json.dumps(settings))
 
 
@@ -197,14 +206,21 @@ def differences(there: Any, now: Any, where: str = "") -> list[str]:
     return [] if there == now else [f"{where}: {there} there, {now} now"]
 
 
-def _tasks(protocol: Protocol, entry: Entry, seed: int, maps: Mapping[str, Mapping[str, str]]) -> list[PlannedTask]:
+def _tasks(
+    protocol: Protocol, entry: Entry, seeds: Callable[[int], range], maps: Mapping[str, Mapping[str, str]]
+) -> list[PlannedTask]:
     family, _, suite = entry.suite.partition("/")
     ids = _suite(family, suite, entry) if entry.suite else [registry.resolve(entry.task)]
-    return [_task(protocol, entry, env_id, suite, seed, maps) for env_id in ids]
+    return [_task(protocol, entry, env_id, suite, seeds, maps) for env_id in ids]
 
 
 def _task(
-    protocol: Protocol, entry: Entry, env_id: str, suite: str, seed: int, maps: Mapping[str, Mapping[str, str]]
+    protocol: Protocol,
+    entry: Entry,
+    env_id: str,
+    suite: str,
+    seeds: Callable[[int], range],
+    maps: Mapping[str, Mapping[str, str]],
 ) -> PlannedTask:
     spec = spec_for(env_id, entry.options)
     if entry.version is not None and entry.version != spec.version:
@@ -225,7 +241,7 @@ def _task(
         fps=spec.fps,
         max_steps=limit or spec.max_steps,
         success_rule=spec.success_rule,
-        seeds=_seeds(protocol, entry, seed),
+        seeds=_seeds(protocol, entry, seeds),
         suite=suite,
     )
     return PlannedTask(
@@ -238,14 +254,14 @@ def _task(
     )
 
 
-def _seeds(protocol: Protocol, entry: Entry, seed: int) -> list[int]:
+def _seeds(protocol: Protocol, entry: Entry, seeds: Callable[[int], range]) -> list[int]:
     count = entry.episodes or protocol.episodes
     for source in (entry, protocol):
         if source.seeds is not None:
             return list(source.seeds)
         if source.first_seed is not None:
             return list(range(source.first_seed, source.first_seed + count))
-    return list(held_out_seeds(seed, count))
+    return list(seeds(count))
 
 
 def _suite(family: str, suite: str, entry: Entry) -> list[str]:

@@ -99,6 +99,11 @@ class Protocol:
     about: str = ""
     source: str = ""
 
+    @property
+    def names_seeds(self) -> bool:
+        """Whether the seeds of some task are its own, whatever `--seed` says."""
+        return any(one.seeds is not None or one.first_seed is not None for one in (self, *self.environments))
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready."""
         return asdict(self)
