@@ -2,7 +2,7 @@
 
 The changed world is the same task with a Panda that was bolted down turned by 25 degrees, as an MJCF of the user's
 own (`--robot.model-path`). The ACT of `act_lift.py` (or --policy) is scored there as it is, after fine-tuning on 10
-demonstrations, and beside an ACT that learned from those 10 alone, with twice the updates. All on the same 200
+demonstrations, and beside an ACT that learned from those 10 alone, with six times the updates. All on the same 200
 held-out episodes, compared pair by pair. What is finished is kept in --out.
 """
 
@@ -36,7 +36,7 @@ class Plan:
 
     demonstrations: int = 10
     tuned: tuple[int, float] = (500, 1e-4)
-    scratch: tuple[int, float] = (1000, 5e-4)
+    scratch: tuple[int, float] = (3000, 5e-4)
     save_every: int = 250
     judged: int = 50
     episodes: int = 200

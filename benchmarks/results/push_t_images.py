@@ -32,6 +32,7 @@ class Plan:
     save_every: int = 1000
     judged: int = 20
     episodes: int = 200
+    seed: int = 0
     settings: Mapping[str, Any] = field(
         default_factory=lambda: {"state": "false", "chunk_size": 4, "n_action_steps": 1, "weight_decay": 1e-4}
     )
@@ -43,14 +44,14 @@ QUICK = Plan(demonstrations=2, steps=20, batch_size=8, save_every=10, judged=2, 
 def main() -> None:
     arguments = parser(__doc__, "outputs/results/push_t_images")
     arguments.add_argument("--steps", type=int, default=0, help="updates; by default 3000")
+    arguments.add_argument("--seed", type=int, default=0, help="of the training; by default 0")
     options = arguments.parse_args()
     plan, out = QUICK if options.quick else Plan(), options.out.resolve()
-    if options.steps:
-        plan = replace(plan, steps=options.steps)
+    plan = replace(plan, steps=options.steps or plan.steps, seed=options.seed)
     shown = ("--episodes", str(plan.demonstrations), "--cameras", "front", "--image-size", "64")
     dataset = demonstrations(out, TASK, *shown)
     flags = {"steps": plan.steps, "batch-size": plan.batch_size, "learning-rate": plan.learning_rate}
-    flags |= {"save-every": plan.save_every, "eval-episodes": plan.judged}
+    flags |= {"save-every": plan.save_every, "eval-episodes": plan.judged, "seed": plan.seed}
     best, found = trained(out, "training", dataset, plan.settings, flags)
     score = evaluated(out, "best", TASK, best, plan.episodes, "--videos", "2", "--video-size", "64")
     rate = Scored("bc from pictures", round(score["success_rate"] * score["valid"]), score["valid"])
@@ -65,7 +66,7 @@ def page(plan: Plan, rate: Scored, found: list[tuple[int, float, float | None]])
         [
             f"`bc` from the camera `front` (64 x 64) and no state on `{TASK}`, {plan.demonstrations} demonstrations of "
             f"the expert, {plan.steps} updates on {plan.batch_size} rows, learning rate {plan.learning_rate:g}, "
-            f"seed 0, CPU, one thread. {settings}.",
+            f"seed {plan.seed}, CPU, one thread. {settings}.",
             "",
             f"The best checkpoint by {plan.judged} held-out episodes, on {plan.episodes} others (aim {AIM:.0%}):",
             "",

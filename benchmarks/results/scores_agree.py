@@ -35,14 +35,17 @@ def main() -> None:
     options = parser(__doc__, "outputs/results/scores_agree")
     options.add_argument("--policy", type=Path, default=Path("outputs/results/act_lift/policy"))
     given = options.parse_args()
-    out, policy, episodes = given.out.resolve(), given.policy.resolve(), 20 if given.quick else 200
+    out, policy, episodes = given.out.resolve(), given.policy.resolve(), BATCH if given.quick else 200
     if not (policy / "config.json").exists():
         options.error(f"--policy: there is no checkpoint {policy}. Train one: python benchmarks/results/act_lift.py")
     out.mkdir(parents=True, exist_ok=True)
     protocol = out / "seeds.toml"
     protocol.write_text(PROTOCOL.format(episodes=episodes, first_seed=FIRST_SEED, task=TASK))
     theirs = kept(
-        out, "lerobot-eval", {"policy": digest(policy), "episodes": episodes}, lambda: lerobots(out, policy, episodes)
+        out,
+        "lerobot-eval",
+        {"policy": digest(policy), "episodes": episodes},
+        lambda: lerobots(out, policy, episodes, given.quick),
     )
     same = ("--protocol", str(protocol), "--num-envs")
     rates = [
@@ -56,8 +59,8 @@ def main() -> None:
     written(out, page(out, theirs, rates))
 
 
-def lerobots(out: Path, policy: Path, episodes: int) -> dict[str, Any]:
-    """`lerobot-eval`: each episode's success and return."""
+def lerobots(out: Path, policy: Path, episodes: int, quick: bool) -> dict[str, Any]:
+    """`lerobot-eval`: each episode's success and return; a toy records states instead of drawing videos."""
     folder = out / "lerobot-eval"
     folder.mkdir(parents=True, exist_ok=True)
     command(
@@ -70,6 +73,7 @@ def lerobots(out: Path, policy: Path, episodes: int) -> dict[str, Any]:
         f"--eval.batch_size={BATCH}",
         f"--seed={FIRST_SEED}",
         f"--output_dir={folder}",
+        *(["--eval.recording=true"] if quick else []),
     )
     metrics = json.loads((folder / "eval_info.json").read_text())["per_task"][0]["metrics"]
     return {"successes": [bool(one) for one in metrics["successes"]], "returns": metrics["sum_rewards"]}
