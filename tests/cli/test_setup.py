@@ -4,9 +4,14 @@ import json
 import os
 import pty
 import subprocess
+import sys
+from types import SimpleNamespace
 
 import pytest
 
+from lerobot_sim import registry
+from lerobot_sim.cli.doctor_simulators import look
+from lerobot_sim.simulators.family import Family
 from lerobot_sim.simulators.host.install import state_of
 from tests.simulators.wheels import house, in_a_process, lock, numpy_wheel, tiny_simulator, wheel
 
@@ -171,3 +176,36 @@ def test_a_simulator_that_does_not_run_is_set_up_once_and_told(tiny_simulator, t
     assert "its smoke run failed" in ran.stderr
     assert "cannot be reset" in ran.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_family_that_runs_in_this_process_needs_no_setup(house, command):
+    """EnvHub's: it shares gymnasium's lock, and has no task that could be tried."""
+    pytest.importorskip("gymnasium", reason="then it does not run in this process: make env")
+    said = command("setup", "hub")
+    assert said.code == 0, said.err
+    assert "hub: runs in this process, nothing to set up" in said.out
+    facts = json.loads(command("setup", "hub", "--json").out)["simulators"]["hub"]
+    assert (facts["works"], facts["built"], facts["in_this_process"], facts["command"]) == (True, False, True, None)
+    listed = command("setup", "--list", "hub").out
+    assert "in this process" in listed
+    assert "lerobot-sim setup hub" not in listed
+    both = command("setup", "--list", "gymnasium", "metaworld").out
+    assert both.count("in this process") == 1
+    assert "lerobot-sim setup gymnasium" in both  # for what cannot be imported here
+    assert "no environment of its own" in command("setup", "hub", "--remove").out
+    assert [finding.verdict for finding in look({"hub": registry.FAMILIES["hub"]}, run=True, asked=True)] == ["ok"]
+    assert not (house / "home").exists()
+
+
+def test_a_family_that_shares_anothers_environment_has_that_one_set_up(tiny_simulator, command, monkeypatch):
+    guest = Family(name="guest", packages=("guest_engine",), lock="tiny", about="lives with tiny")
+    monkeypatch.setitem(sys.modules, "guest_of_tiny", SimpleNamespace(FAMILY=guest, tasks=lambda: ()))
+    monkeypatch.setattr(registry, "FAMILIES", {**registry.FAMILIES, "guest": "guest_of_tiny"})
+    assert "lerobot-sim setup guest: lives with tiny (in the environment of tiny)" in command("setup", "--list").out
+    said = command("setup", "guest")
+    assert said.code == 0, said.err
+    assert "guest: runs in the environment of 'tiny'" in said.out
+    assert "smoke run of tiny/count" in said.out
+    assert tiny().usable
+    command("setup", "guest", "--remove")
+    assert tiny().usable

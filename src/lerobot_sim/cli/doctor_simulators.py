@@ -10,7 +10,7 @@ from lerobot_sim.simulators.host.install_record import SmokeRun
 from lerobot_sim.simulators.host.install_smoke import smoke_run
 
 from .doctor_findings import Finding, Verdict
-from .setup_list import size_words
+from .setup_list import lender_of, size_words
 
 
 def look(modules: Mapping[str, str], *, run: bool, asked: bool) -> list[Finding]:
@@ -27,6 +27,9 @@ def look(modules: Mapping[str, str], *, run: bool, asked: bool) -> list[Finding]
 def _one(module: str, run: bool, missing: Verdict) -> Finding:
     family = catalogue(module).FAMILY
     state, setup = state_of(family), setup_command(family)
+    if (lender := lender_of(family)) and (is_here(family) or state.usable):
+        where = "this process" if is_here(family) else f"the environment of '{lender}'"
+        return Finding("ok", family.name, f"runs in {where}: {family.about}")
     if not state.usable and is_here(family):
         return Finding("ok", family.name, "not set up, but it can be imported here, and runs in this process")
     if not state.usable:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from lerobot_sim.errors import SimError
-from lerobot_sim.simulators.families import catalogue
+from lerobot_sim.simulators.families import catalogue, is_here
 from lerobot_sim.simulators.family import Family
 from lerobot_sim.simulators.host.install import State, setup_command, state_of
 from lerobot_sim.simulators.host.install_places import environments_folder, lock_file
@@ -38,6 +38,9 @@ def show(console: Console, modules: Mapping[str, str], as_json: bool) -> None:
             head, justify="right" if head == "size" else "left", no_wrap=head != "what it is, or the command"
         )
     for state in states:
+        if (lender := lender_of(state.family)) or (is_here(state.family) and not state.usable):
+            table.add_row(*_row_without_one(state, lender))
+            continue
         record = state.record
         last = (
             state.family.about if state.verdict == "current" else f"{setup_command(state.family)}: {state.family.about}"
@@ -56,10 +59,34 @@ def show(console: Console, modules: Mapping[str, str], as_json: bool) -> None:
     console.say(f"\nEnvironments are in {environments_folder()}.")
 
 
+def lender_of(family: Family) -> str:
+    """The family whose environment this one shares, "" where it has one of its own."""
+    from lerobot_sim import registry
+
+    return family.lock if family.lock != family.name and family.lock in registry.FAMILIES else ""
+
+
+def _row_without_one(state: State, lender: str) -> tuple[str, ...]:
+    """A family that runs in this process, or in another family's environment."""
+    from rich.markup import escape
+
+    name, about = state.family.name, state.family.about
+    if is_here(state.family):
+        here = "[green]in this process[/]"
+        last = f"{about} (nothing to set up)" if lender else f"{about} ({setup_command(state.family)}: one of its own)"
+    else:
+        here = f"[{_COLOURS[state.verdict]}]{_WORDS[state.verdict]}[/]"
+        last = f"{about} (in the environment of {lender})"
+        last = last if state.usable else f"{setup_command(state.family)}: {last}"
+    return name, here, "", "", "", "", "", escape(last)
+
+
 def facts_of(state: State) -> dict[str, Any]:
     """An environment as JSON values."""
-    facts: dict[str, Any] = {"state": state.verdict, "folder": str(state.place), "command": None}
-    if state.verdict != "current":
+    here = is_here(state.family)
+    facts: dict[str, Any] = {"state": state.verdict, "folder": str(state.place), "in_this_process": here}
+    facts["command"] = None
+    if state.verdict != "current" and not (here and lender_of(state.family)):
         facts["command"] = setup_command(state.family)
     return {**facts, **(asdict(state.record) if state.record else {})}
 

@@ -8,15 +8,16 @@ import time
 from collections.abc import Generator, Mapping
 from typing import Any
 
+from lerobot_sim import registry
 from lerobot_sim.errors import SimError
-from lerobot_sim.simulators.families import catalogue
+from lerobot_sim.simulators.families import catalogue, is_here
 from lerobot_sim.simulators.host.install import State, state_of
 from lerobot_sim.simulators.host.install_build import Phase, Progress, install, remove
 from lerobot_sim.simulators.host.install_record import SmokeRun
 from lerobot_sim.simulators.host.install_smoke import smoke_run
 
 from .console import Console
-from .setup_list import facts_of, size_words
+from .setup_list import facts_of, lender_of, size_words
 
 _PHASES = {
     "wait": "Waiting",
@@ -64,6 +65,12 @@ def set_up(
     """
     family = catalogue(module).FAMILY
     before = state_of(family)
+    if lender := lender_of(family):
+        if is_here(family):
+            console.say(f"{family.name}: runs in this process, nothing to set up: {family.about}.")
+            return {**facts_of(before), "built": False, "build_s": 0.0, "total_s": 0.0, "works": True}
+        console.say(f"{family.name}: runs in the environment of '{lender}'.")
+        return set_up(console, registry.FAMILIES[lender], offline=offline, reinstall=reinstall, smoke=smoke)
     began = time.monotonic()
     with _shown(family.name) as progress:
         state = install(family, progress, offline=offline, reinstall=reinstall)
@@ -86,6 +93,12 @@ def remove_all(console: Console, modules: Mapping[str, str]) -> int:
     freed: dict[str, int] = {}
     for name, module in modules.items():
         state = state_of(catalogue(module).FAMILY)
+        if lender := lender_of(state.family):
+            freed[name] = 0
+            console.say(
+                f"{name}: has no environment of its own (`lerobot-sim setup {lender} --remove` removes the shared)"
+            )
+            continue
         freed[name] = remove(state.family)
         what = f"removed, {size_words(freed[name])}" if freed[name] else "was not set up"
         console.say(f"{name}: {what} ({state.place})")
