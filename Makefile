@@ -8,7 +8,7 @@ DEMO := outputs/demo
 SIMULATORS ?= aloha gym-hil gymnasium metaworld pusht
 export LEROBOT_SIM_HOME ?= $(CURDIR)/.tools/data
 
-.PHONY: demo env test test-faults test-simulators check format bench lock clean help
+.PHONY: demo env test test-faults test-simulators check format bench results lock clean help
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -39,8 +39,12 @@ format: .venv/.dev ## mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/.dev ## every script in benchmarks/, about a minute each (FULL=--full for more)
+bench: .venv/.dev ## every script in benchmarks/, about a minute each (FULL=--full for more); not those of results
 	@for script in $(filter-out benchmarks/harness.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script $(FULL) || exit 1; done
+
+# In the order of their names, for act_lift.py trains the policy that others score.
+results: .venv/.dev ## every script in benchmarks/results/, hours; what is finished is kept, the same command goes on
+	@for script in $(sort $(wildcard benchmarks/results/[a-z]*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 lock: $(UV) ## solve requirements/*.lock anew
 	$(UV) pip compile pyproject.toml --extra all --extra dev --universal --python-version 3.12 --generate-hashes --no-header -q --upgrade -o requirements/dev.lock
