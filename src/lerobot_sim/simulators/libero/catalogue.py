@@ -35,8 +35,8 @@ class Task:
         suite: Its suite, such as "libero_spatial".
         index: Its place in the suite.
         name: LIBERO's own long name, that of its files.
-        instruction: The task in words, as LIBERO's benchmark (and LeRobot) give them: those of its file's name. The words
-            within the files differ for 29 tasks ("pick the akita black bowl …").
+        instruction: The task in words, as LIBERO's benchmark (and LeRobot) give them: those of its file's name. The
+            words within the files differ for 29 tasks ("pick the akita black bowl …").
         initial_states: How many the benchmark has for it.
         objects: Bodies that move freely, in LIBERO's order.
         fixtures: Bodies that stand where they were put.
