@@ -55,7 +55,7 @@ def marked(page: Path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("page", [marked(page) for page in PAGES])
 def test_commands_run(page, tmp_path):
     (tmp_path / "run_sim.py").symlink_to(ROOT / "run_sim.py")

@@ -70,7 +70,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def all_gone(pids, within_s=10.0) -> bool:
+def all_gone(pids, within_s=60.0) -> bool:
     until = time.monotonic() + within_s
     while any(alive(pid) for pid in pids):
         if time.monotonic() > until:
@@ -125,7 +125,7 @@ def test_a_killed_worker_is_replaced_and_the_dataset_is_the_same(command, tmp_pa
     killed = children(process.pid)
     assert len(killed) == 2
     os.kill(killed[0], signal.SIGKILL)
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=250)
     assert process.returncode == 0, err
     assert "signal 9" in err
     assert json.loads(out)["worker_deaths"] == 1
@@ -141,7 +141,7 @@ def test_videos_are_the_same_whatever_lanes_and_workers_and_deaths(command, tmp_
     wait_for(tmp_path / "two", "sim/recording/worker-*/*")
     for pid in children(process.pid):
         os.kill(pid, signal.SIGKILL)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=250)
     assert process.returncode == 0, err
     assert "signal 9" in err
     assert files(tmp_path / "one") == files(tmp_path / "two")
@@ -224,7 +224,7 @@ def test_no_process_and_no_memory_outlives_the_parent(tmp_path, how, words):
         os.killpg(process.pid, how)  # as Ctrl-C in a terminal does: the workers hear it, too
     else:
         process.send_signal(how)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=250)
     assert process.returncode == (-how if how == signal.SIGKILL else 130), err
     assert "Traceback" not in err
     assert all_gone(pids)

@@ -43,7 +43,7 @@ def lerobot_sim(server, *arguments, **variables):
         env={**kept, **own, "HF_HOME": "/nonexistent", **variables},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=250,
     )
 
 

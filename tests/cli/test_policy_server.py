@@ -39,7 +39,7 @@ def serve(monkeypatch):
     yield start
     for process in made:
         process.kill()
-        process.communicate(timeout=20)
+        process.communicate(timeout=250)
 
 
 def episodes(folder):
@@ -120,7 +120,7 @@ def test_a_server_that_is_killed_stops_the_evaluation_and_fails_no_episode(comma
         assert time.monotonic() < until
         time.sleep(0.01)
     process.kill()
-    _, err = running.communicate(timeout=60)
+    _, err = running.communicate(timeout=250)
     assert running.returncode == 1
     assert f"The policy server at {said['uri']} has gone" in err
     known = episodes(tmp_path / "out")

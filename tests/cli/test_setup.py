@@ -126,7 +126,7 @@ def test_a_command_sets_up_what_it_misses_and_goes_on(tiny_simulator, tmp_path, 
         *COLLECT, "--output-dir", tmp_path / "out", *(["--yes"] if how == "--yes" else [])
     )
     variables |= {"LEROBOT_SIM_SETUP": "yes"} if how == "variable" else {}
-    ran = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    ran = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=250)
     assert ran.returncode == 0, ran.stderr
     assert "tiny-engine 1.0" in ran.stdout
     assert json.loads((tmp_path / "out" / "meta" / "info.json").read_text())["total_episodes"] == 2
@@ -141,7 +141,7 @@ def test_on_a_terminal_it_is_asked(tiny_simulator, tmp_path, answer, done):
     )
     os.close(theirs)
     os.write(ours, answer.encode())
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=250)
     os.close(ours)
     assert "Set it up now? [Y/n]" in errors
     assert process.returncode == (0 if done else 1), errors
@@ -153,7 +153,7 @@ def test_no_means_no(tiny_simulator, tmp_path):
     command, variables = in_a_process(*COLLECT, "--output-dir", tmp_path / "out")
     ours, theirs = pty.openpty()
     ran = subprocess.run(
-        command, env={**variables, "LEROBOT_SIM_SETUP": "no"}, stdin=theirs, capture_output=True, text=True, timeout=60
+        command, env={**variables, "LEROBOT_SIM_SETUP": "no"}, stdin=theirs, capture_output=True, text=True, timeout=250
     )
     os.close(ours)
     os.close(theirs)
@@ -170,7 +170,7 @@ def test_a_simulator_that_does_not_run_is_set_up_once_and_told(tiny_simulator, t
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=250,
     )
     assert ran.returncode == 1
     assert "its smoke run failed" in ran.stderr

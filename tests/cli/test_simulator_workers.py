@@ -29,7 +29,7 @@ def run(tmp_path):
             (folder / "killed").touch()
         variables = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "TOY_FOLDER": str(folder), "TOY": str(TOY)}
         command = [sys.executable, "-m", "lerobot_sim", *words.split(), "--output-dir", str(folder / "out"), "--json"]
-        done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=250)
         assert done.returncode == 0, done.stderr
         assert ("SIGKILL" in done.stderr) == killed
         assert not left(folder)

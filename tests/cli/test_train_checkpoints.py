@@ -241,7 +241,7 @@ def test_ctrl_c_writes_a_checkpoint_and_the_command_goes_on(command, dataset, tm
         assert time.monotonic() < deadline
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=250)
     assert process.returncode == 130, err
     assert "Interrupted" in err
     done = int((tmp_path / "act/checkpoints/last").resolve().name)
