@@ -31,7 +31,7 @@ def run(plug_in):
         own = {"HF_HUB_OFFLINE": "1", "HF_LEROBOT_HOME": str(cwd / "lerobot"), "PYTHONPATH": str(plug_in)}
         own |= {"OMP_NUM_THREADS": "1", "MUJOCO_GL": os.environ.get("MUJOCO_GL", "egl")}
         whole = [str(BIN / command), *arguments]
-        done = subprocess.run(whole, cwd=cwd, env={**os.environ, **own}, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(whole, cwd=cwd, env={**os.environ, **own}, capture_output=True, text=True, timeout=1700)
         assert done.returncode == code, done.stdout[-2000:] + done.stderr[-4000:]
         return done
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.datasets.hub_server import Hub, Repository
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parents[2]
 NAME = "someone/lerobot-sim"

@@ -27,7 +27,7 @@ DEATHS = {
 }
 HANGS = {"stop": "was stopped (SIGSTOP)", "loop": "in loop", "loop in C": "in <lambda>"}
 SEEDS = np.array([4, 5])
-HASTY = Limits(start_s=60.0, reset_s=0.5, step_s=0.5)
+HASTY = Limits(start_s=200.0, reset_s=1.0, step_s=1.0)
 
 
 GRID = [(fault, phase) for fault in (*DEATHS, *HANGS) for phase in ("reset", "step", "render")]
@@ -36,7 +36,7 @@ GRID = [(fault, phase) for fault in (*DEATHS, *HANGS) for phase in ("reset", "st
 @pytest.mark.parametrize(("fault", "phase"), [*GRID, ("kill", "get_state"), ("loop", "get_state")])
 def test_a_fault_ends_the_lanes_says_why_and_is_replaced(hosted, tmp_path, fault, phase):
     words = {**DEATHS, **HANGS}[fault]
-    limits = HASTY if fault in HANGS else Limits(start_s=60.0)
+    limits = HASTY if fault in HANGS else Limits(start_s=200.0)
     env = hosted(2, limits=limits, fault=fault, phase=phase, once=str(tmp_path / "done"))
     other = hosted(1)
     first, lanes = env.pid, np.arange(2)
@@ -63,7 +63,7 @@ def test_a_fault_ends_the_lanes_says_why_and_is_replaced(hosted, tmp_path, fault
     assert words in env.explain(0)
     assert f"at {phase}" in env.explain(1)
     if fault.startswith("loop"):
-        assert "No answer within 1 s" in env.explain(0)  # 0.5 s a lane
+        assert "No answer within 2 s" in env.explain(0)  # 1 s a lane
     assert until(lambda: not is_running(first))
     assert env.workers == 2  # the next one starts at once
     assert act(other).end.tolist() == [End.RUNNING]
@@ -124,7 +124,7 @@ def test_dying_at_every_start_ends_after_a_few_tries(hosted, tmp_path, fault):
 
 @pytest.mark.parametrize(("fault", "words"), HANGS.items(), ids=list(HANGS))
 def test_hanging_at_the_start_is_one_clear_error(hosted, fault, words):
-    env = hosted(wait=False, limits=Limits(start_s=3.0), fault=fault, phase="start")
+    env = hosted(wait=False, limits=Limits(start_s=8.0), fault=fault, phase="start")
     pid = env.pid
     with pytest.raises(WorkerStartError) as error:
         env.ready()
@@ -163,7 +163,7 @@ def test_close_returns_whatever_hangs(hosted, fault, phase):
     pid = env.pid
     since = time.monotonic()
     env.close()
-    assert time.monotonic() - since < 5.0
+    assert time.monotonic() - since < 30.0  # 5 s, on a busy machine more
     assert not is_running(pid)
     env.close()
     with pytest.raises(InputError, match="closed"):
@@ -176,7 +176,7 @@ def test_close_in_the_middle_of_a_hang(hosted):
     os.kill(env.pid, signal.SIGSTOP)
     since = time.monotonic()
     env.close()
-    assert time.monotonic() - since < 5.0
+    assert time.monotonic() - since < 30.0  # 5 s, on a busy machine more
 
 
 def test_a_worker_that_dies_at_rest_is_replaced_before_the_reset(hosted):

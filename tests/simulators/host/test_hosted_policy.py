@@ -108,7 +108,7 @@ def test_decisions_and_observations_belong_to_whoever_has_them(policy):
     ],
 )
 def test_its_end_is_an_error_with_the_reason_and_it_can_begin_anew(policy, fault, words):
-    there = policy(fault=fault, limits={"act_s": 1.0})
+    there = policy(fault=fault, limits={"act_s": 3.0})
     pid = there.pid
     with pytest.raises(PolicyLostError, match=words):
         list(rollout([toy.make(1)], there, [1]))
