@@ -39,12 +39,13 @@ class Plan:
     save_every: int = 1000
     judged: int = 50
     episodes: int = 200
+    videos: int = 2
     settings: Mapping[str, Any] = field(
         default_factory=lambda: {"chunk_size": 4, "n_action_steps": 2, "hidden_dim": 192}
     )
 
 
-QUICK = Plan(demonstrations=6, steps=20, batch_size=8, save_every=10, judged=2, episodes=4)
+QUICK = Plan(demonstrations=6, steps=20, batch_size=8, save_every=10, judged=2, episodes=4, videos=0)
 
 
 def main() -> None:
@@ -56,7 +57,7 @@ def main() -> None:
     flags |= {"save-every": plan.save_every, "eval-episodes": plan.judged}
     best, found = trained(out, "reads", dataset, plan.settings, flags)
     blind, found_blind = trained(out, "does-not-read", dataset, {**plan.settings, "language": "false"}, flags)
-    told = (*HIDDEN_TARGET, "--metrics", "success_rate", "language_conditioning", "--videos", "2")
+    told = (*HIDDEN_TARGET, "--metrics", "success_rate", "language_conditioning", "--videos", str(plan.videos))
     score = evaluated(out, "reads", TASK, best, plan.episodes, *told)
     guess = evaluated(out, "does-not-read", TASK, blind, plan.episodes, *HIDDEN_TARGET)
     curves = [Line("reads", points(found, plan.judged)), Line("does not read", points(found_blind, plan.judged))]

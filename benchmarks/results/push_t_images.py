@@ -32,13 +32,14 @@ class Plan:
     save_every: int = 1000
     judged: int = 20
     episodes: int = 200
+    videos: int = 2
     seed: int = 0
     settings: Mapping[str, Any] = field(
         default_factory=lambda: {"state": "false", "chunk_size": 4, "n_action_steps": 1, "weight_decay": 1e-4}
     )
 
 
-QUICK = Plan(demonstrations=2, steps=20, batch_size=8, save_every=10, judged=2, episodes=4)
+QUICK = Plan(demonstrations=2, steps=20, batch_size=8, save_every=10, judged=2, episodes=4, videos=0)
 
 
 def main() -> None:
@@ -53,7 +54,7 @@ def main() -> None:
     flags = {"steps": plan.steps, "batch-size": plan.batch_size, "learning-rate": plan.learning_rate}
     flags |= {"save-every": plan.save_every, "eval-episodes": plan.judged, "seed": plan.seed}
     best, found = trained(out, "training", dataset, plan.settings, flags)
-    score = evaluated(out, "best", TASK, best, plan.episodes, "--videos", "2", "--video-size", "64")
+    score = evaluated(out, "best", TASK, best, plan.episodes, "--videos", str(plan.videos), "--video-size", "64")
     rate = Scored("bc from pictures", round(score["success_rate"] * score["valid"]), score["valid"])
     curve(out / "curve.svg", f"bc from pictures on {TASK}", [Line("bc", points(found, plan.judged))], {"aim": AIM})
     written(out, page(plan, rate, found))

@@ -9,6 +9,7 @@ seeds. What is finished is kept in --out. The policy is that of `act_lift.py` un
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def main() -> None:
 def lerobots(out: Path, policy: Path, episodes: int, quick: bool) -> dict[str, Any]:
     """`lerobot-eval`: each episode's success and return; a toy records states instead of drawing videos."""
     folder = out / "lerobot-eval"
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # of another policy: LeRobot does not write over a recording
+    folder.mkdir(parents=True)
     command(
         "lerobot-eval",
         f"--policy.path={policy}",
