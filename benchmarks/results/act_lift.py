@@ -8,14 +8,13 @@ curve. On one core of a laptop it takes about 20 minutes.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from _shared import RATES, TASK, Line, Scored, collected, curve, parser, scored, table, trained, written
+from _shared import RATES, SCORED, TASK, Line, Scored, collected, curve, parser, scored, table, trained, written
 
 AIM = 0.8
 
@@ -68,7 +67,7 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "a new chunk every step": {"n_action_steps": 1},
     "temporal ensembling": {"n_action_steps": 1, "temporal_ensemble_coeff": 0.01},
 }
-"""Ways of acting -> settings of the checkpoint that are changed for it."""
+"""Ways of acting -> settings of the checkpoint that are changed for it, as `eval --policy.NAME=VALUE` takes them."""
 
 
 def main() -> None:
@@ -78,9 +77,11 @@ def main() -> None:
     best, points = train(plan, out, demonstrations)
     rates = [scored(out, "expert", "expert", plan.episodes)]
     for name, settings in WAYS.items():
-        policy = acting(best, out / "policies" / name.replace(" ", "-"), settings)
-        rates.append(scored(out, policy.name, policy, plan.episodes, label=f"ACT, {name}"))
-    acting(best, out / "policy", {})
+        flags = [f"--policy.{key}={value}" for key, value in settings.items()]
+        rates.append(
+            scored(out, name.replace(" ", "-"), best, plan.episodes, TASK, *SCORED, *flags, label=f"ACT, {name}")
+        )
+    shutil.copytree(best, out / "policy", dirs_exist_ok=True)
     curve(out / "curve.svg", f"ACT from states on {TASK}", [Line("ACT", points)], {f"aim {AIM:.0%}": AIM})
     written(out, page(plan, rates, points))
 
@@ -98,15 +99,6 @@ def train(plan: Plan, out: Path, dataset: Path) -> tuple[Path, list[tuple[int, i
         points += [(done + step, round(rate * plan.judged), plan.judged) for step, rate in rates]
         begin, done = (run / "checkpoints/last/pretrained_model").resolve(), done + updates
     return run / "best", points
-
-
-def acting(policy: Path, folder: Path, settings: Mapping[str, Any]) -> Path:
-    """A copy of a checkpoint with some of its settings changed."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(policy, folder)
-    config = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**config, **settings}, indent=4) + "\n")
-    return folder
 
 
 def page(plan: Plan, rates: list[Scored], points: list[tuple[int, int, int]]) -> str:

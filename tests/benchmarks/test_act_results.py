@@ -14,7 +14,6 @@ FOLDER = Path(__file__).parents[2] / "benchmarks/results"
 sys.path.insert(0, str(FOLDER))
 
 import _shared as shared  # noqa: E402
-import act_lift  # noqa: E402
 import fine_tuning  # noqa: E402
 
 
@@ -62,17 +61,6 @@ def test_the_curve_shows_every_point_at_its_place(tmp_path):
     assert middle == pytest.approx((top + bottom) / 2, abs=0.1)
     words = [text.text for text in root.iter(f"{name}text")]
     assert {"ACT <small>", "aim", "title", "100%", "200"} <= set(words)
-
-
-def test_a_copy_of_a_policy_acts_otherwise(tmp_path):
-    policy = tmp_path / "policy"
-    policy.mkdir()
-    (policy / "config.json").write_text(json.dumps({"type": "act", "n_action_steps": 8}))
-    (policy / "model.safetensors").write_bytes(b"weights")
-    copy = act_lift.acting(policy, tmp_path / "copy", {"n_action_steps": 1})
-    assert json.loads((copy / "config.json").read_text()) == {"type": "act", "n_action_steps": 1}
-    assert json.loads((policy / "config.json").read_text())["n_action_steps"] == 8
-    assert shared.digest(copy) != shared.digest(policy)
 
 
 def test_the_changed_world_is_another_one_that_the_expert_masters(tmp_path):

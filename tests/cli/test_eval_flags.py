@@ -18,6 +18,10 @@ from lerobot_sim.errors import InputError, UnknownNameError
         ("--env.type=libero --env.task=libero_10", "--protocol libero-10"),
         ("--env.type=libero", "--protocol libero-90"),
         ("push-t --policy.device=cpu --eval.use_async_envs=false --policy.use_amp=false", "push-t"),
+        (
+            "push-t --policy.path=p --policy.n_action_steps=1 --policy.temporal_ensemble_coeff 0.01",
+            "push-t --policy p --setting n_action_steps=1 --setting temporal_ensemble_coeff=0.01",
+        ),
         ('push-t --rename_map={"a.b":"c"}', "push-t --map c=a.b"),
         ("push-t --robot.model-path x.xml --output_dir=o", "push-t --robot.model-path x.xml --output_dir=o"),
     ],

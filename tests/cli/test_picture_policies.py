@@ -1,4 +1,4 @@
-"""A policy that sees, beside videos and recordings of the camera that it sees by."""
+"""A `bc` that sees: its settings anew, and beside videos and recordings of the camera that it sees by."""
 
 import json
 
@@ -71,3 +71,42 @@ def test_a_recording_as_the_policy_sees_is_made(command, sees, tmp_path):
     )
     assert said.code == 0, said.err
     assert json.loads(said.out)["frames"] == 5
+
+
+def test_a_checkpoint_acts_by_settings_that_are_given_anew(command, sees, tmp_path):
+    where = ("--episodes", "2", "--num-envs", "2", "--output-dir", tmp_path, "--json")
+    arguments = ("eval", "push-t", "--policy.path", sees, *where)
+    assert command(*arguments, "--policy.n_action_steps=1").code == 0
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["policy"]["identity"].startswith("bc:")
+    assert record["policy"]["identity"].endswith(",n_action_steps=1")
+    before = (tmp_path / "episodes.jsonl").read_text()
+    for other in ((), ("--policy.n_action_steps=2",)):
+        said = command(*arguments, *other)
+        assert said.code != 0
+        assert "other settings" in said.err
+    assert command(*arguments, "--setting", "n_action_steps=1").code == 0
+    assert (tmp_path / "episodes.jsonl").read_text() == before
+    shared = command(*arguments[:-2], tmp_path / "two", "--json", "--policy.n_action_steps=1", "--workers", "2")
+    assert shared.code == 0, shared.err
+    again = [json.loads(line) for line in (tmp_path / "two/episodes.jsonl").read_text().splitlines()[1:]]
+    assert [one["seed"] for one in again] == [2**40, 2**40 + 1]
+    assert json.loads((tmp_path / "two/run.json").read_text())["policy"] == record["policy"]
+
+
+@pytest.mark.parametrize(
+    ("who", "setting", "words"),
+    [
+        ("sees", "n_action_step=1", "Did you mean 'n_action_steps'"),
+        ("sees", "hidden_dim=16", "settled as it was trained"),
+        ("sees", "n_action_steps=9", "more than chunk_size 4"),
+        ("sees", "n_action_steps=many", "a whole number"),
+        ("expert", "n_action_steps=1", "'expert' has no settings"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(command, sees, tmp_path, who, setting, words):
+    policy = sees if who == "sees" else who
+    said = command("eval", "push-t", "--policy", policy, f"--policy.{setting}", "--output-dir", tmp_path / "e")
+    assert said.code == 2
+    assert words in said.err
+    assert not (tmp_path / "e").exists()

@@ -268,3 +268,35 @@ def test_a_device_that_is_not_there_names_cpu(tmp_path, spec):
         make_policy("lerobot", spec, checkpoint=folder, device="cuda")
     with pytest.raises(InputError, match="cuda"):
         make_policy("lerobot", spec, checkpoint=folder, device="gpu")
+
+
+def test_settings_are_taken_in_the_place_of_the_checkpoints(tmp_path, spec):
+    """As a checkpoint that has them itself."""
+    settings = {"n_action_steps": 1, "temporal_ensemble_coeff": 0.01}
+    plain, ensembled = saved(tmp_path / "plain", spec, "act"), saved(tmp_path / "own", spec, "act", **settings)
+    policy = make_policy("lerobot", spec, checkpoint=plain, settings=settings)
+    own = make_policy("lerobot", spec, checkpoint=ensembled)
+    assert isinstance(policy._lanes, Ensembled)
+    lanes = np.arange(LANES)
+    for one in (policy, own):
+        one.reset(lanes, lanes)
+    for batch in observations(spec, 4):
+        assert np.array_equal(policy.act(batch, lanes >= 0).action, own.act(batch, lanes >= 0).action)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"n_action_step": 1}, "Did you mean 'n_action_steps'"),
+        ({"device": "cpu"}, "No setting of 'act' is named 'device'"),
+        ({"temporal_ensemble_coeff": 0.01}, "temporal_ensemble_coeff=0.01: .*n_action_steps` must be 1"),
+        ({"n_action_steps": 99}, "n_action_steps=99: .*upper bound"),
+        ({"n_action_steps": "many"}, "n_action_steps=many: .*int"),
+        ({"dim_model": 32}, "not for a network with dim_model=32"),
+        ({"n_encoder_layers": 2}, "not for a network with n_encoder_layers=2"),
+    ],
+)
+def test_settings_that_a_checkpoint_cannot_have_are_refused(tmp_path, spec, settings, words):
+    folder = saved(tmp_path / "act", spec, "act")
+    with pytest.raises(InputError, match=words):
+        make_policy("lerobot", spec, checkpoint=folder, settings=settings)

@@ -11,7 +11,7 @@ import tyro
 
 from lerobot_sim.errors import InputError
 
-from .options import SteppingOptions, at_least, env_options, filled, read
+from .options import SteppingOptions, at_least, env_options, filled, read, values_of
 
 ABOUT = """Score a policy: one task on held-out seeds, or all tasks of a protocol.
 
@@ -41,6 +41,10 @@ class EvalOptions(SteppingOptions):
 
     policy: str = POLICY
     """Who acts: expert, random, a checkpoint's path, or the address of a policy server (ws://…)."""
+
+    setting: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """NAME=VALUE in the place of a setting of the checkpoint (LeRobot's policies, bc), such as n_action_steps=1, with
+    which it is another policy; --policy.NAME=VALUE says the same."""
 
     episodes: int | None = None
     """Episodes of each task, in the place of the protocol's."""
@@ -161,7 +165,11 @@ def evaluate_policy(options: EvalOptions, console: Any, command: Sequence[str] =
                 videos=videos if options.videos else None,
                 command=command or _command(options, argument=acting.argument, out=out),
                 execution={"workers": options.workers, "device": "cpu"},
-                producer=producer(acting.argument, options.workers, out, console.say) if options.workers > 1 else None,
+                producer=producer(
+                    acting.argument, values_of("--setting", options.setting), options.workers, out, console.say
+                )
+                if options.workers > 1
+                else None,
                 stop=stop,
             ),
             watching=Watching(profile=profile, on_known=counted.begin, on_share=counted.add, say=console.say),
@@ -220,8 +228,9 @@ def _acting(options: EvalOptions, plan: Any) -> tuple[Any, str]:
     if options.protocol and options.policy == POLICY:
         raise InputError("--policy: a protocol needs to be told who acts: expert, random, or a checkpoint's path.")
     argument = options.policy if options.policy.startswith(SERVERS) else _filled(options.policy, name)
-    _, identity = policy_for(argument, spec)
-    return acting_of(argument, spec, identity), name
+    settings = values_of("--setting", options.setting)
+    _, identity = policy_for(argument, spec, settings)
+    return acting_of(argument, spec, identity, settings), name
 
 
 def _filled(pattern: Path | str, name: str, policy: str = "") -> str:

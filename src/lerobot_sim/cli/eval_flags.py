@@ -33,7 +33,6 @@ RENAMED: Mapping[str, str] = {
 
 REPLACED: Mapping[str, str] = {
     "policy.type": "weights say which policy it is: give --policy PATH, expert or random",
-    "policy.n_action_steps": "how a policy acts is in its checkpoint",
     "env.fps": "an environment's rate is its own; `lerobot-sim list --json` tells it",
     "env.episode_length": "write a protocol with max_steps and give it as --protocol FILE.toml",
     "env.features": "keys are mapped by --map POLICY_KEY=ENVIRONMENT_KEY",
@@ -58,7 +57,7 @@ _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
 def translated(argv: Sequence[str]) -> list[str]:
-    """The arguments with LeRobot's flags as ours.
+    """The arguments with LeRobot's flags as ours; `--policy.NAME` becomes a setting of the checkpoint.
 
     Raises:
         InputError: A flag that has another form here, with that form.
@@ -104,6 +103,8 @@ def _ours(name: str, value: str) -> list[str]:
         raise InputError(f"--{name} is LeRobot's: here, {REPLACED[name]}.")
     if name in _SPECIAL:
         return _SPECIAL[name](name, value)
+    if name.startswith("policy."):
+        return ["--setting", f"{name.removeprefix('policy.')}={value}"]
     known = [*RENAMED, *REPLACED, *_SPECIAL, "env.type", "env.task"]
     raise unknown_name("flag of LeRobot's", f"--{name}", [f"--{one}" for one in known])
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lerobot_sim.evaluation.plan import Plan
 from lerobot_sim.evaluation.results import EpisodeRecord
@@ -24,11 +25,13 @@ class _Recipe:
     Attributes:
         plan: What is run.
         policy: The --policy argument.
+        settings: In the place of a checkpoint's own.
         todo: All episodes, of which a process runs every n-th.
     """
 
     plan: Plan
     policy: str
+    settings: Mapping[str, Any]
     todo: Sequence[Todo]
 
     @property
@@ -38,14 +41,14 @@ class _Recipe:
 
 
 def producer(
-    policy: str, workers: int, out: Path, say: Callable[[str], None]
+    policy: str, settings: Mapping[str, Any], workers: int, out: Path, say: Callable[[str], None]
 ) -> Callable[[Plan, Sequence[Todo]], Iterable[EpisodeRecord]]:
     """A producer for `evaluating.Manner`; a process that dies is told of and started again."""
 
     def made(plan: Plan, todo: Sequence[Todo]) -> Iterable[EpisodeRecord]:
         if not todo:
             return ()
-        recipe = _Recipe(plan.shared_by(workers), policy, todo)
+        recipe = _Recipe(plan.shared_by(workers), policy, settings, todo)
         return produce_in_processes(recipe, range(len(todo)), workers, out / ".workers", say, _work)  # pyright: ignore[reportReturnType, reportArgumentType]
 
     return made
@@ -54,12 +57,14 @@ def producer(
 def _work(recipe: _Recipe, numbers: Sequence[int], _folder: Path, profile: Profile) -> Generator[EpisodeRecord]:
     """What a process does."""
     todo = [recipe.todo[number] for number in numbers]
-    acting = remembered(acting_of(recipe.policy, recipe.plan.tasks[todo[0].task].spec))
+    acting = remembered(acting_of(recipe.policy, recipe.plan.tasks[todo[0].task].spec, settings=recipe.settings))
     with closing(Worlds(recipe.plan)) as worlds:
         yield from produce(recipe.plan, acting, todo, worlds, profile=profile)
 
 
-def acting_of(argument: str, spec: EnvSpec, identity: str = "") -> Acting:
+def acting_of(argument: str, spec: EnvSpec, identity: str = "", settings: Mapping[str, Any] | None = None) -> Acting:
     """Who acts, by the --policy argument: a checkpoint is one policy for all environments, a name or server is not."""
     shared = argument not in named_policies(spec.id) and not argument.startswith(SERVERS)
-    return Acting(make=lambda spec: policy_for(argument, spec)[0], identity=identity, argument=argument, shared=shared)
+    return Acting(
+        make=lambda spec: policy_for(argument, spec, settings)[0], identity=identity, argument=argument, shared=shared
+    )

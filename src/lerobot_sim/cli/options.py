@@ -140,4 +140,4 @@ def filled(pattern: Path | str, env_id: str, policy: str = "") -> Path:
     from lerobot_sim import registry
 
     task = registry.short_name(env_id).replace("/", "-")
-    return Path(str(pattern).replace("<task>", task).replace("<policy>", policy.replace(":", "-")))
+    return Path(str(pattern).replace("<task>", task).replace("<policy>", policy.replace(":", "-").replace("/", "-")))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lerobot_sim import registry
 from lerobot_sim.errors import InputError, unknown_name
 from lerobot_sim.policies import bc_config
-from lerobot_sim.policies.lerobot_files import WEIGHTS, checkpoint_folder
+from lerobot_sim.policies.lerobot_files import WEIGHTS, checkpoint_folder, said_settings
 from lerobot_sim.policy import Policy
 from lerobot_sim.spec import EnvSpec
 
@@ -27,15 +29,35 @@ def named_policies(env_id: str) -> list[str]:
     return [name for name in registry.policy_names(env_id) if name not in _OF_CHECKPOINTS]
 
 
-def policy_for(argument: str, spec: EnvSpec) -> tuple[Policy, str]:
-    """The policy, and a word that says which: its name, or the checkpoint's digest.
+def policy_for(argument: str, spec: EnvSpec, settings: Mapping[str, Any] | None = None) -> tuple[Policy, str]:
+    """The policy, and a word that says which: its name, or the checkpoint's digest with the settings that were changed.
+
+    Args:
+        argument: As --policy takes it.
+        spec: The environment's.
+        settings: In the place of a checkpoint's own, such as {"n_action_steps": 1}.
 
     Raises:
-        InputError: Neither a policy's name nor an existing file.
+        InputError: Neither a policy's name nor an existing file, or settings that it cannot have.
     """
+    if not settings:
+        return _policy_for(argument, spec, {})
+    policy, identity = _policy_for(argument, spec, settings)
+    return policy, f"{identity},{said_settings(settings)}"
+
+
+def _policy_for(argument: str, spec: EnvSpec, settings: Mapping[str, Any]) -> tuple[Policy, str]:
+    path = Path(argument)
+    folder = bc_config.bc_folder(path)
+    student = path if path.is_file() else path / "best_policy.npz"
+    checkpoint = None if folder or student.is_file() else checkpoint_folder(path)
+    if settings and (argument in named_policies(spec.id) or not (folder or checkpoint)):
+        raise InputError(
+            f"--policy.{next(iter(settings))}: '{argument}' has no settings. Checkpoints of LeRobot's policies and of "
+            "'bc' have."
+        )
     if argument.startswith(SERVERS):
         return _served(argument, spec)
-    path = Path(argument)
     if argument == "expert" and str(spec.options.get("controller", "")).startswith("lerobot_"):
         raise InputError(
             "--policy expert moves the hand, not the joints: leave --units out, or record it (lerobot-sim collect "
@@ -43,19 +65,17 @@ def policy_for(argument: str, spec: EnvSpec) -> tuple[Policy, str]:
         )
     if argument in named_policies(spec.id):
         return registry.make_policy(argument, spec), argument
-    if folder := bc_config.bc_folder(path):
+    if folder:
         from lerobot_sim.policies import bc
 
-        policy = bc.make(spec, folder)
+        policy = bc.make(spec, folder, settings=settings)
         return policy, f"bc:{_digest(folder / bc_config.WEIGHTS)}"
-    if path.is_dir() and (path / "best_policy.npz").exists():
-        path = path / "best_policy.npz"
-    if path.is_file():
-        policy = registry.make_policy("mlp", spec, checkpoint=path)
-        return policy, f"mlp:{_digest(path)}"
-    if folder := checkpoint_folder(path):
-        policy = registry.make_policy("lerobot", spec, checkpoint=folder)
-        weights = folder / WEIGHTS  # there, or making it would have been refused
+    if student.is_file():
+        policy = registry.make_policy("mlp", spec, checkpoint=student)
+        return policy, f"mlp:{_digest(student)}"
+    if checkpoint:
+        policy = registry.make_policy("lerobot", spec, checkpoint=checkpoint, settings=settings)
+        weights = checkpoint / WEIGHTS  # there, or making it would have been refused
         return policy, f"lerobot:{_digest(weights)}"
     if path.suffix == ".npz" or "/" in argument or path.exists():
         raise InputError(

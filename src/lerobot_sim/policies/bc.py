@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ from lerobot_sim.errors import InputError, MissingExtraError, StorageError
 from lerobot_sim.policy import Decision
 from lerobot_sim.spec import IMAGES, Camera, EnvSpec
 
-from .bc_config import CONFIG, WEIGHTS, BCConfig, bc_folder, read_config, words_of
+from .bc_config import CONFIG, WEIGHTS, BCConfig, acting_settings, bc_folder, read_config, words_of
 from .lerobot import check_device
 from .lerobot_files import check_files
 from .threads import one_torch_thread
@@ -199,11 +200,15 @@ def new_network(config: BCConfig, device: str = "cpu", seed: int = 0) -> BCNetwo
         return BCNetwork(config).to(device)
 
 
-def make(spec: EnvSpec, checkpoint: str | Path = "", device: str = "cpu") -> BCPolicy:
+def make(
+    spec: EnvSpec, checkpoint: str | Path = "", device: str = "cpu", settings: Mapping[str, Any] | None = None
+) -> BCPolicy:
     """The policy of a folder, or of the best one of a run's folder, for an environment.
 
+    `settings` are taken in the place of its own; after training that is `n_action_steps` alone.
+
     Raises:
-        InputError: There is none, it does not fit, or the device is not there.
+        InputError: There is none, it does not fit, the device is not there, or the settings cannot be.
         StorageError: It is damaged.
     """
     folder = bc_folder(Path(checkpoint)) if str(checkpoint) else None
@@ -213,6 +218,7 @@ def make(spec: EnvSpec, checkpoint: str | Path = "", device: str = "cpu") -> BCP
             "Train one: lerobot-sim train --policy bc."
         )
     config, network = load(folder, device)
+    config = replace(config, settings=acting_settings(settings or {}, config.settings))
     policy = BCPolicy(config, network, spec, device)
     if config.env_id == spec.id and config.env_version != spec.version:
         _logger.warning(

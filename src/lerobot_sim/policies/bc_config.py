@@ -78,6 +78,22 @@ def settings_from(given: Mapping[str, Any], base: BCSettings | None = None) -> B
     return BCSettings(**chosen)
 
 
+def acting_settings(given: Mapping[str, Any], trained: BCSettings) -> BCSettings:
+    """A trained policy's settings with `n_action_steps` chosen anew: no other can be, its weights are for them.
+
+    Raises:
+        InputError: Another setting, none at all of that name, or a value that cannot be.
+    """
+    changed = settings_from({"n_action_steps": trained.n_action_steps, **given}, trained)
+    fixed = [name for name in given if name != "n_action_steps"]
+    if fixed:
+        raise InputError(
+            f"{', '.join(fixed)}: what a 'bc' policy is was settled as it was trained. How it acts can be set: "
+            "n_action_steps."
+        )
+    return changed
+
+
 @dataclass(frozen=True, kw_only=True)
 class BCConfig:
     """All of a policy but its weights, as `config.json` holds it.

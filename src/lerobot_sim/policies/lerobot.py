@@ -26,7 +26,7 @@ from lerobot_sim.errors import InputError, MissingExtraError, unknown_name
 from lerobot_sim.policy import Decision
 from lerobot_sim.spec import ACTION, ENVIRONMENT_STATE, IMAGES, STATE, Camera, EnvSpec
 
-from .lerobot_files import check_files, folder_of
+from .lerobot_files import check_files, folder_of, said_settings, with_settings
 from .lerobot_lanes import Lanes, Tensors, lanes_of
 
 _logger = logging.getLogger(__name__)
@@ -115,7 +115,13 @@ class LeRobotPolicy:
         return batch
 
 
-def make(spec: EnvSpec, checkpoint: str | Path = "", device: str = "cpu", revision: str | None = None) -> LeRobotPolicy:
+def make(
+    spec: EnvSpec,
+    checkpoint: str | Path = "",
+    device: str = "cpu",
+    revision: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> LeRobotPolicy:
     """The policy of a checkpoint for an environment.
 
     Args:
@@ -123,10 +129,12 @@ def make(spec: EnvSpec, checkpoint: str | Path = "", device: str = "cpu", revisi
         checkpoint: A folder that LeRobot wrote, or "owner/name" or "owner/name@revision" on the hub.
         device: "cpu", "cuda" or "cuda:N".
         revision: Of a hub's checkpoint.
+        settings: In the place of the checkpoint's own, by LeRobot's names, such as {"n_action_steps": 1}.
 
     Raises:
         MissingExtraError: LeRobot is not installed.
-        InputError: No checkpoint, one in pickle form, features that do not fit, a device that is not there.
+        InputError: No checkpoint, one in pickle form, features that do not fit, a device that is not there, settings
+            that there are not or that the weights are not for.
         SimError: The hub cannot be reached.
     """
     folder = folder_of(str(checkpoint), revision)
@@ -138,11 +146,21 @@ def make(spec: EnvSpec, checkpoint: str | Path = "", device: str = "cpu", revisi
     except ImportError as error:
         raise MissingExtraError("lerobot", "lerobot", "A policy of LeRobot's") from error
     check_device(torch, device)
-    config: Any = PreTrainedConfig.from_pretrained(folder)
+    config: Any = with_settings(PreTrainedConfig, folder, settings or {})
     config.device = device
     cameras, states = check_features(spec, config)
-    with redirect_stdout(sys.stderr):  # LeRobot prints; standard output is the command's
-        policy = get_policy_class(config.type).from_pretrained(folder, config=config)
+    try:
+        with redirect_stdout(sys.stderr):  # LeRobot prints; standard output is the command's
+            # LeRobot leaves weights that are missing as they were drawn: strict where another network may be asked for
+            policy = get_policy_class(config.type).from_pretrained(folder, config=config, strict=bool(settings))
+    except (RuntimeError, ValueError) as error:
+        if not settings:
+            raise
+        why = str(error).splitlines()[0]
+        raise InputError(
+            f"The weights in {folder} are not for a network with {said_settings(settings)}: {why} "
+            "How a trained policy acts can be set, such as n_action_steps; what it is cannot."
+        ) from error
     before, after = None, None
     if (folder / "policy_preprocessor.json").exists():
         override = {"device_processor": {"device": device}}

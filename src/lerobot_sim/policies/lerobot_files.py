@@ -6,11 +6,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-from lerobot_sim.errors import InputError, SimError
+from lerobot_sim.errors import InputError, SimError, unknown_name
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+_FIXED = {"device", "input_features", "output_features", "pretrained_path", "push_to_hub", "repo_id", "type"}
+"""Settings of a config that are no settings of how a checkpoint acts."""
+
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -49,6 +55,37 @@ def folder_of(checkpoint: str, revision: str | None) -> Path:
             f"'{name}' could not be had from the hub ({type(error).__name__}: {str(error).splitlines()[0]}). "
             "Give the path of a folder where it was downloaded to."
         ) from error
+
+
+def with_settings(configs: Any, folder: Path, settings: Mapping[str, Any]) -> Any:
+    """A checkpoint's config with some of its settings changed.
+
+    Args:
+        configs: LeRobot's `PreTrainedConfig`.
+        folder: The checkpoint's.
+        settings: By LeRobot's names.
+
+    Raises:
+        InputError: No setting of that name, one that cannot be chosen, or a value that it cannot have.
+    """
+    config = configs.from_pretrained(folder)
+    if not settings:
+        return config
+    names = {one.name for one in fields(config)} - _FIXED
+    for name in settings:
+        if name not in names:
+            raise unknown_name(f"setting of '{config.type}'", name, names)
+    words = [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in settings.items()]
+    try:
+        return configs.from_pretrained(folder, cli_overrides=words)
+    except Exception as error:  # its parser has errors of its own, around those of the policy
+        why = str(error.__cause__ or error).splitlines()[0]
+        raise InputError(f"'{config.type}' cannot have {said_settings(settings)}: {why}") from error
+
+
+def said_settings(settings: Mapping[str, Any]) -> str:
+    """Settings as NAME=VALUE, sorted: the same words for the same settings."""
+    return ",".join(f"{name}={json.dumps(settings[name])}" for name in sorted(settings)).replace('"', "")
 
 
 def check_files(folder: Path) -> None:
