@@ -1,6 +1,8 @@
 """Tasks that run at once and share one policy's batch: the same results, one seat's errors are not another's."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +13,7 @@ from lerobot_sim.evaluation.evaluating import run, wanted
 from lerobot_sim.evaluation.plan import make_plan
 from lerobot_sim.evaluation.protocol import Entry, Protocol
 from lerobot_sim.evaluation.running import Acting, remembered
-from lerobot_sim.evaluation.together import can_share, produce_together
+from lerobot_sim.evaluation.together import Shared, can_share, produce_together
 from lerobot_sim.policy import Decision, LaneClock
 from lerobot_sim.spec import STATE
 from tests.evaluation.policies import Still
@@ -62,12 +64,36 @@ def test_the_same_episodes_as_one_task_after_the_other(registered, tmp_path, mor
     assert together.episodes == apart.episodes
 
 
+class Slow(Noisy):
+    """Takes its time, so that others wait to ask together."""
+
+    def act(self, observation, active):
+        time.sleep(0.02)
+        return super().act(observation, active)
+
+
 def test_seats_share_batches_of_one_size(registered, tmp_path):
-    policy = Noisy()
+    policy = Slow()
     run(plan_of(), acting_of(policy), tmp_path)
     assert {len(batch) for batch in policy.batches} == {6}
-    shared = [batch for batch in policy.batches if sum(batch.reshape(3, 2).any(axis=1)) > 1]
-    assert len(shared) > len(policy.batches) / 3
+    assert any(sum(batch.reshape(3, 2).any(axis=1)) > 1 for batch in policy.batches)
+
+
+def test_whoever_asks_waits_for_those_that_are_about_to():
+    policy = Noisy()
+    shared, lanes, active = Shared(policy, lanes=2, seats=3), np.arange(2), np.ones(2, np.bool_)
+    shared._patience_s = 60.0  # as if the policy had taken so long
+    for seat in range(3):
+        shared.reset(seat, lanes, lanes + 2 * seat)
+
+    def ask(seat):
+        observation = {STATE: np.stack([np.zeros(2), lanes + 2.0 * seat], axis=1)}
+        return shared.act(seat, observation, active).action[:, 0]
+
+    with ThreadPoolExecutor(3) as threads:
+        answers = list(threads.map(ask, range(3)))
+    assert [batch.tolist() for batch in policy.batches] == [[True] * 6]
+    np.testing.assert_allclose(np.concatenate(answers), np.sin(np.arange(6) * 7.0), atol=1e-6)
 
 
 def test_what_a_policy_raises_for_one_task_ends_its_episodes_alone(registered, tmp_path):

@@ -41,7 +41,8 @@ IMAGES_CODEC = "png"
 _X265_LEAST = 64
 """x265 4.1 writes beyond its memory in small pictures, such as 32x48, and takes the process with it."""
 
-_X265 = "log-level=error:pools=1:frame-threads=1:bframes=0"
+_X265 = "log-level=error:pools=1:frame-threads=1:bframes=0:no-cutree=1"
+"""Without x265's tree of blocks: of pictures up to 48 pixels it writes beyond its memory."""
 
 
 class EncoderError(SimError, RuntimeError):
@@ -135,7 +136,7 @@ def options_of(settings: VideoSettings, camera: Camera) -> dict[str, str]:
     elif filled["crf"] is not None:  # videotoolbox counts the other way round, from 100
         options["q:v"] = str(max(1, min(100, round(100 - 2 * filled["crf"]))))
     if codec.library == "libx264":
-        options |= {"threads": "1", "bf": "0"}
+        options |= {"threads": "1", "bf": "0", "mbtree": "0"}  # the tree reads memory never written: other bytes
     elif codec.library == "libx265":
         options["x265-params"] = _X265
     elif codec.library == "libsvtav1":

@@ -270,12 +270,12 @@ def _options(codec: str, encoding: Mapping[str, Any]) -> dict[str, str]:
         return {
             **gop,
             **({} if lossless else {"crf": "12"}),
-            "x265-params": f"log-level=error:lossless={int(lossless)}",
+            "x265-params": f"log-level=error:no-cutree=1:lossless={int(lossless)}",
         }
     if codec == "av1":
         return {**gop, "crf": "15", "preset": "8", "svtav1-params": "lp=2"}
     lossless = str(encoding.get("video.crf")) == "0"
-    return {**gop, "crf": "0" if lossless else "12", "preset": "medium"}
+    return {**gop, "crf": "0" if lossless else "12", "preset": "medium", "mbtree": "0"}
 
 
 def _video_error(path: Path, error: Exception) -> StorageError:
