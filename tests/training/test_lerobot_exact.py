@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from lerobot_sim.training.lerobot_setup import LeRobotTrainingConfig
-from lerobot_sim.training.lerobot_training import read_log, train
+from lerobot_sim.training.lerobot_training import train
+from lerobot_sim.training.training_log import LOG, read_log
 
 from .lerobot_dataset import ACT, DIFFUSION, VQBET, record
 
@@ -78,14 +79,14 @@ def test_a_run_that_was_killed_twice_comes_to_the_same_numbers(dataset, tmp_path
     assert (tmp_path / "killed/checkpoints/last").resolve().name == "000002"
     run_until("score", 6, dataset, tmp_path / "killed")
     assert (tmp_path / "killed/checkpoints/last").resolve().name == "000006"
-    assert [line["step"] for line in read_log(tmp_path / "killed") if "success" in line] == [2, 4]
+    assert [line["step"] for line in read_log(tmp_path / "killed" / LOG) if "success" in line] == [2, 4]
     parts = train(dataset, tmp_path / "killed", RUN, evaluate=score)
     whole = train(dataset, tmp_path / "whole", RUN, evaluate=score)
-    assert read_log(tmp_path / "killed") == read_log(tmp_path / "whole")
-    assert [line["step"] for line in read_log(tmp_path / "whole") if "loss" in line] == [3, 6, 8]
+    assert read_log(tmp_path / "killed" / LOG) == read_log(tmp_path / "whole" / LOG)
+    assert [line["step"] for line in read_log(tmp_path / "whole" / LOG) if "loss" in line] == [3, 6, 8]
     assert same(weights(parts.checkpoint), weights(whole.checkpoint))
     assert same(weights(parts.best), weights(whole.best))
-    assert parts.success == whole.success == max(line.get("success", 0) for line in read_log(tmp_path / "whole"))
+    assert parts.success == whole.success == max(line.get("success", 0) for line in read_log(tmp_path / "whole" / LOG))
 
 
 @pytest.fixture
@@ -112,7 +113,7 @@ def test_a_run_that_was_interrupted_comes_to_the_same_numbers(dataset, tmp_path,
     assert (tmp_path / "parts/checkpoints/last").resolve().name == "000002"
     parts = train(dataset, tmp_path / "parts", config)
     assert same(weights(parts.checkpoint), weights(whole.checkpoint))
-    assert read_log(tmp_path / "parts") == read_log(tmp_path / "whole")
+    assert read_log(tmp_path / "parts" / LOG) == read_log(tmp_path / "whole" / LOG)
 
 
 def test_ctrl_c_amid_a_score_leaves_at_once_and_the_checkpoint_is_scored_later(dataset, tmp_path):
@@ -139,4 +140,4 @@ def test_a_torn_line_of_the_log_is_taken_away(dataset, tmp_path):
     with (tmp_path / "log.jsonl").open("a") as file:
         file.write('{"step": 6.0, "lo')
     train(dataset, tmp_path, replace(RUN, steps=6))
-    assert [line["step"] for line in read_log(tmp_path)] == [3, 6]
+    assert [line["step"] for line in read_log(tmp_path / LOG)] == [3, 6]

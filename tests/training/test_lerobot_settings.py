@@ -7,7 +7,8 @@ import pytest
 from lerobot_sim.errors import InputError, SimError, StorageError, UnknownNameError
 from lerobot_sim.training.lerobot_learner import Learner
 from lerobot_sim.training.lerobot_setup import LeRobotTrainingConfig, check_name
-from lerobot_sim.training.lerobot_training import read_log, train
+from lerobot_sim.training.lerobot_training import train
+from lerobot_sim.training.training_log import LOG, read_log
 
 from .lerobot_dataset import ACT, VQBET, record
 
@@ -24,7 +25,7 @@ def dataset(tmp_path_factory):
 
 
 def losses(folder):
-    return [line["loss"] for line in read_log(folder) if "loss" in line]
+    return [line["loss"] for line in read_log(folder / LOG) if "loss" in line]
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])

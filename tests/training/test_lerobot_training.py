@@ -17,7 +17,8 @@ from lerobot_sim.datasets.writer import DatasetWriter
 from lerobot_sim.errors import InputError
 from lerobot_sim.training.batches import Windows, batches, usable_rows
 from lerobot_sim.training.lerobot_setup import LeRobotTrainingConfig
-from lerobot_sim.training.lerobot_training import read_log, train
+from lerobot_sim.training.lerobot_training import train
+from lerobot_sim.training.training_log import LOG, read_log
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("lerobot")
@@ -114,7 +115,7 @@ def test_a_run_that_was_interrupted_comes_to_the_same_weights(dataset, tmp_path)
     assert begun == [5, 6]
     assert same(weights(whole.checkpoint), weights(parts.checkpoint))
     assert not same(weights(whole.checkpoint), weights(tmp_path / "whole/checkpoints/000003/pretrained_model"))
-    assert read_log(tmp_path / "whole")[-1]["step"] == 6
+    assert read_log(tmp_path / "whole" / LOG)[-1]["step"] == 6
 
 
 def test_a_run_that_was_killed_goes_on(dataset, tmp_path):
@@ -171,7 +172,7 @@ def test_fine_tuning_begins_from_the_checkpoint_and_freezes_parts(dataset, tmp_p
     assert frozen
     assert all(torch.equal(old[name], new[name]) for name in frozen)
     assert any(not torch.equal(old[name], new[name]) for name in old if name not in frozen)
-    line = read_log(tmp_path / "second")[-1]
+    line = read_log(tmp_path / "second" / LOG)[-1]
     assert line["learning_rate"] == pytest.approx(1e-3)
 
 
@@ -182,7 +183,7 @@ def test_accumulating_two_batches_is_a_batch_of_twice_the_size(dataset, tmp_path
     two = LeRobotTrainingConfig(settings=still, steps=3, batch_size=4, accumulate=2, log_every=1)
     train(dataset, tmp_path / "one", one)
     train(dataset, tmp_path / "two", two)
-    whole, halves = ([line["loss"] for line in read_log(tmp_path / name)] for name in ("one", "two"))
+    whole, halves = ([line["loss"] for line in read_log(tmp_path / name / LOG)] for name in ("one", "two"))
     assert halves == pytest.approx(whole, rel=1e-4)
     assert len(set(whole)) == 3
 

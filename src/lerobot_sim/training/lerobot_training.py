@@ -7,7 +7,6 @@ on from its last checkpoint with the batches that it would have seen, and comes 
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -17,14 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from lerobot_sim.datasets.frames import FrameReader
-from lerobot_sim.errors import StorageError
 
 from .batches import batches
 from .interrupts import free_interrupts, held_interrupts
 from .lerobot_learner import LAST, Learner
 from .lerobot_setup import LeRobotTrainingConfig
+from .training_log import LOG, add_line, cut_log, read_log
 
-LOG, BEST = "log.jsonl", "best"
+BEST = "best"
 
 Evaluate = Callable[[int, Path], float]
 """(step, folder of the checkpoint's policy) -> success rate."""
@@ -93,6 +92,7 @@ def train(
     if learner is None or last.exists():
         learner = Learner(dataset, config, last if last.exists() else None)
     folder.mkdir(parents=True, exist_ok=True)
+    cut_log(folder / LOG, learner.step)
     clock = _Clock()
     with (
         FrameReader(dataset, learner.cameras, cache_bytes=config.cache_bytes, evict=False, threads=1) as reader,
@@ -138,7 +138,7 @@ def _log(folder: Path, learner: Learner) -> dict[str, float]:
         "learning_rate": learner.learning_rate,
     }
     learner.losses = []
-    _write(folder, line)
+    add_line(folder / LOG, line)
     return line
 
 
@@ -148,7 +148,7 @@ def _is_due(config: LeRobotTrainingConfig, step: int) -> bool:
 
 
 def _judged(folder: Path, step: int) -> bool:
-    return any(line["step"] == step for line in read_log(folder) if "success" in line)
+    return any(line["step"] == step for line in read_log(folder / LOG) if "success" in line)
 
 
 def _judge(folder: Path, config: LeRobotTrainingConfig, step: int, checkpoint: Path, evaluate: Evaluate) -> None:
@@ -157,19 +157,19 @@ def _judge(folder: Path, config: LeRobotTrainingConfig, step: int, checkpoint: P
 
     with free_interrupts(), seeded_context(config.seed):
         success = evaluate(step, checkpoint / "pretrained_model")
-    best = max((line["success"] for line in read_log(folder) if "success" in line), default=-1.0)
+    best = max((line["success"] for line in read_log(folder / LOG) if "success" in line), default=-1.0)
     if success > best:
         beside = folder / f".{BEST}"
         shutil.rmtree(beside, ignore_errors=True)
         shutil.copytree(checkpoint / "pretrained_model", beside)
         shutil.rmtree(folder / BEST, ignore_errors=True)
         beside.rename(folder / BEST)
-    _write(folder, {"step": float(step), "success": success})
+    add_line(folder / LOG, {"step": float(step), "success": success})
 
 
 def _result(folder: Path, config: LeRobotTrainingConfig, clock: _Clock, cached_bytes: int) -> LeRobotTrainingResult:
     """What the folder holds now."""
-    lines = read_log(folder)
+    lines = read_log(folder / LOG)
     losses = [line["loss"] for line in lines if "loss" in line][-5:]
     rates = [line["success"] for line in lines if "success" in line]
     last = (folder / LAST).resolve() / "pretrained_model"
@@ -183,34 +183,3 @@ def _result(folder: Path, config: LeRobotTrainingConfig, clock: _Clock, cached_b
         waited=clock.waited_s / spent if clock.updates else None,
         cached_bytes=cached_bytes,
     )
-
-
-def _write(folder: Path, line: Mapping[str, float]) -> None:
-    """Appends a line; what a kill left of one is taken away."""
-    path = folder / LOG
-    with path.open("a+b") as file:
-        file.seek(0)
-        content = file.read()
-        if not content.endswith(b"\n"):
-            file.truncate(content.rfind(b"\n") + 1)
-        file.write(json.dumps(line).encode() + b"\n")
-
-
-def read_log(folder: Path) -> list[dict[str, float]]:
-    """The lines of a run's log; a step that was done again after a kill counts as it was last.
-
-    Raises:
-        StorageError: A line is no JSON, the last one apart, which a kill may have torn.
-    """
-    path = folder / LOG
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    found: dict[tuple[float, bool], dict[str, float]] = {}
-    for number, text in enumerate(lines):
-        try:
-            line: dict[str, float] = json.loads(text)
-        except ValueError as error:
-            if number + 1 == len(lines):
-                continue
-            raise StorageError(f"{path}: line {number + 1} is damaged.") from error
-        found[line["step"], "success" in line] = line
-    return [found[key] for key in sorted(found)]
