@@ -22,7 +22,7 @@ from .fitting import fitted
 from .guards import reads_instructions
 from .pairing import LANGUAGE
 from .plan import Plan, differences, settings_of
-from .provenance import code_version, versions
+from .provenance import code_version, simulator_versions, versions
 from .results import (
     EVAL_INFO,
     JOURNAL,
@@ -188,8 +188,6 @@ class _Known:
 
 def _prepared(plan: Plan, worlds: Worlds, instructed: bool, say: Callable[[str], None]) -> Plan:
     """Asks of the environments what must be known before the first episode: one task of each family, where it costs."""
-    for family in {task.spec.id.partition("/")[0] for task in plan.tasks} & set(registry.FAMILIES):
-        _set_up(family)
     for task in plan.tasks:
         check_offer(plan, task, None, instructed)
     if any(arm.startswith(LANGUAGE) for arm in plan.arms):
@@ -208,18 +206,8 @@ def _prepared(plan: Plan, worlds: Worlds, instructed: bool, say: Callable[[str],
     return plan
 
 
-def _set_up(family: str) -> None:
-    """Refuses a simulator that was never set up."""
-    from lerobot_sim.simulators.families import catalogue, is_here
-    from lerobot_sim.simulators.host.install import python_of
-
-    package = catalogue(registry.FAMILIES[family])
-    if not is_here(package.FAMILY):
-        python_of(package.FAMILY)
-
-
 def _record(plan: Plan, acting: Acting, invariant: bool, manner: Manner) -> RunRecord:
-    found = versions()
+    found = {**versions(), **simulator_versions(task.spec.id for task in plan.tasks)}
     shard = {"shard": f"{manner.shard[0]}/{manner.shard[1]}"}
     return RunRecord(
         protocol=plan.protocol.to_dict(),

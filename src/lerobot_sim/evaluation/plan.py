@@ -167,6 +167,10 @@ def make_plan(
     )
 
 
+_DEPENDED_ON = ("lerobot-sim", "numpy", "mujoco")
+"""Packages whose versions results depend on, with those of a simulator, "family/package"."""
+
+
 def settings_of(plan: Plan, identity: str, batch_invariant: bool, versions: Mapping[str, str]) -> dict[str, Any]:
     """What the results depend on, JSON-ready; not how many there are."""
     protocol = plan.protocol
@@ -190,7 +194,7 @@ def settings_of(plan: Plan, identity: str, batch_invariant: bool, versions: Mapp
         "seed": plan.seed,
         "batch": lanes,
         "real_time": plan.real_time,
-        "versions": {name: versions[name] for name in ("lerobot-sim", "numpy", "mujoco") if name in versions},
+        "versions": {name: of for name, of in versions.items() if name in _DEPENDED_ON or "/" in name},
     }
     if plan.selection:
         settings["seeds"] = "of selection"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from lerobot_sim import __version__
+from lerobot_sim import __version__, registry
 
 PACKAGES = ("numpy", "mujoco", "gymnasium", "torch", "lerobot", "av")
 
@@ -19,6 +20,26 @@ def versions() -> dict[str, str]:
             found[package] = version(package)
         except PackageNotFoundError:
             continue
+    return found
+
+
+def simulator_versions(env_ids: Iterable[str]) -> dict[str, str]:
+    """Of other people's simulators among these environments: "family/distribution" -> version.
+
+    Raises:
+        NotSetUpError: One of them has no environment.
+    """
+    families = sorted({env_id.partition("/")[0] for env_id in env_ids} & set(registry.FAMILIES))
+    if not families:
+        return {}
+    from lerobot_sim.simulators.families import catalogue, is_here
+    from lerobot_sim.simulators.host.install_versions import versions_of
+
+    found: dict[str, str] = {}
+    for name in families:
+        family = catalogue(registry.FAMILIES[name]).FAMILY
+        own = versions_of(family, here=is_here(family))
+        found |= {f"{name}/{distribution}": version for distribution, version in own.items()}
     return found
 
 

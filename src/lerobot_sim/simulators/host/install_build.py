@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +23,7 @@ from .install_busy import alone
 from .install_places import environments_folder, interpreter, lock_digest, lock_file, place_of
 from .install_record import Record
 from .install_uv import run_uv
+from .install_versions import simulator_of, site_packages
 
 
 class Phase(NamedTuple):
@@ -111,13 +112,6 @@ def disk_use(folder: Path) -> tuple[int, int]:
     return own, shared
 
 
-def site_packages(environment: Path) -> Path:
-    """Where a virtual environment's packages are."""
-    if sys.platform == "win32":
-        return environment / "Lib" / "site-packages"
-    return next((environment / "lib").glob("python3.*/site-packages"), environment / "lib")
-
-
 def _build(family: Family, lock: Path, staging: Path, progress: Progress, offline: bool, descriptor: int) -> None:
     began = time.monotonic()
     folder = staging.parent
@@ -134,7 +128,7 @@ def _build(family: Family, lock: Path, staging: Path, progress: Progress, offlin
         family=family.name,
         lock_sha256=lock_digest(family),
         python=_setting(staging, "version_info"),
-        simulator=_simulator(family, found),
+        simulator=simulator_of(family, found),
         versions=dict(sorted((each.metadata["Name"], each.version) for each in found)),
         size_bytes=own + shared,
         shared_bytes=shared,
@@ -188,16 +182,6 @@ def _setting(environment: Path, name: str) -> str:
     text = (environment / "pyvenv.cfg").read_text(encoding="utf-8")
     match = re.search(rf"^{name} *= *(.+)$", text, re.MULTILINE)
     return match[1].strip() if match else ""
-
-
-def _simulator(family: Family, found: list[Distribution]) -> str:
-    """The distribution that holds the family's first package, with its version."""
-    first = family.packages[0].replace(".", "/") if family.packages else ""
-    for each in found:
-        listed = each.read_text("RECORD") or ""
-        if first and re.search(rf"^{re.escape(first)}(/|\.)", listed, re.MULTILINE):
-            return f"{each.metadata['Name']} {each.version}"
-    return ""
 
 
 def _is_whole(staging: Path, family: Family) -> bool:
