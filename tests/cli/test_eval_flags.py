@@ -22,6 +22,8 @@ from lerobot_sim.errors import InputError, UnknownNameError
             "push-t --policy.path=p --policy.n_action_steps=1 --policy.temporal_ensemble_coeff 0.01",
             "push-t --policy p --setting n_action_steps=1 --setting temporal_ensemble_coeff=0.01",
         ),
+        ("--env.type=isaac", "isaac-lab/lift-cube"),
+        ("--env.type=isaac_sim --env.task=reach", "isaac-lab/reach"),
         ('push-t --rename_map={"a.b":"c"}', "push-t --map c=a.b"),
         ("push-t --robot.model-path x.xml --output_dir=o", "push-t --robot.model-path x.xml --output_dir=o"),
     ],
@@ -36,7 +38,6 @@ def test_flags_become_ours(theirs, ours):
         ("--policy.type=act", "--policy PATH"),
         ("--policy.device=cuda", "CPU"),
         ("--eval.use_async_envs=true", "--workers N"),
-        ("--env.type=isaac", "lerobot-sim eval mujoco/lift"),
         ("--env.episode_length=100", "max_steps"),
         ("--render=maybe", "true or false"),
         ("--rename_map=a", "--map POLICY_KEY=ENVIRONMENT_KEY"),
@@ -47,6 +48,14 @@ def test_flags_become_ours(theirs, ours):
 def test_flags_that_have_another_form_are_answered_with_it(theirs, words):
     with pytest.raises(InputError, match=words):
         translated(theirs.split())
+
+
+def test_flags_of_the_policy_alone():
+    given = ["x", "--policy.path=p", "--policy.n_action_steps", "1", "--max.other=2", "--policy.device=cpu"]
+    ours = ["x", "--policy", "p", "--setting", "n_action_steps=1", "--max.other=2"]
+    assert translated(given, only="policy.") == ours
+    with pytest.raises(InputError, match="--policy PATH"):
+        translated(["--policy.type=act"], only="policy.")
 
 
 def test_unknown_flags_and_types_name_the_nearest():

@@ -94,6 +94,19 @@ def test_a_checkpoint_acts_by_settings_that_are_given_anew(command, sees, tmp_pa
     assert json.loads((tmp_path / "two/run.json").read_text())["policy"] == record["policy"]
 
 
+def test_a_recording_by_settings_that_are_given_anew(command, sees, tmp_path):
+    arguments = ("collect", "push-t", "--policy", sees, "--episodes", "2", "--episode-length", "6", "--json")
+    for name, more in (("plain", ()), ("two", ("--policy.n_action_steps=1", "--workers", "2"))):
+        said = command(*arguments, *more, "--output-dir", tmp_path / name)
+        assert said.code == 0, said.err
+    plain, two = (json.loads((tmp_path / name / "sim/episodes.jsonl").open().readline()) for name in ("plain", "two"))
+    assert two["policy"] == plain["policy"] + ",n_action_steps=1"
+    assert two["final_observation"] != plain["final_observation"]
+    said = command(*arguments, "--policy.n_action_steps=2", "--output-dir", tmp_path / "two")
+    assert said.code != 0
+    assert "n_action_steps=1" in said.err
+
+
 @pytest.mark.parametrize(
     ("who", "setting", "words"),
     [
@@ -110,3 +123,8 @@ def test_settings_that_cannot_be_are_refused(command, sees, tmp_path, who, setti
     assert said.code == 2
     assert words in said.err
     assert not (tmp_path / "e").exists()
+    if who == "expert":
+        said = command("collect", "push-t", f"--policy.{setting}", "--output-dir", tmp_path / "e")
+        assert said.code == 2
+        assert words in said.err
+        assert not (tmp_path / "e").exists()

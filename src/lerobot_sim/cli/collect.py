@@ -12,7 +12,8 @@ import tyro
 from lerobot_sim.spec import Look
 
 from .collect_guides import without_env_type
-from .options import SteppingOptions, Task, at_least, read
+from .eval_flags import translated
+from .options import CheckpointOptions, SteppingOptions, Task, at_least, read
 
 ABOUT = """Record episodes of a policy into a LeRobotDataset v3.
 
@@ -28,11 +29,11 @@ examples:
   lerobot-sim collect mujoco/lift --robot so100 --units lerobot --cameras front
   lerobot-sim collect mujoco/lift --param cube_mass=0.15 --param pad_friction=0.8:1.2
 
-In place of TASK, --env-type mujoco takes mujoco/lift."""
+In place of TASK, --env-type mujoco takes mujoco/lift; there are isaac and gym_hil, too."""
 
 
 @dataclass(kw_only=True)
-class CollectOptions(SteppingOptions):
+class CollectOptions(CheckpointOptions, SteppingOptions):
     """Options of `collect`."""
 
     task: Task
@@ -106,7 +107,7 @@ class CollectOptions(SteppingOptions):
 
 def main(argv: Sequence[str]) -> int:
     """Reads the options and collects."""
-    options = read(CollectOptions, "collect", ABOUT, without_env_type(argv))
+    options = read(CollectOptions, "collect", ABOUT, translated(without_env_type(argv), only="policy."))
     from .console import Console
 
     console = Console(options.json)

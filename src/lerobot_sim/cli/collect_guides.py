@@ -6,14 +6,12 @@ from collections.abc import Sequence
 
 from lerobot_sim.errors import InputError, unknown_name
 
-ENV_TYPES = {"gym_hil": "gym-hil/panda-pick-cube", "mujoco": "mujoco/lift"}
-"""--env-type -> the task that it means."""
-
-REPLACED = {
-    "isaac": "Isaac Sim has no adapter here yet: it needs NVIDIA's own package index and an RTX graphics card. The "
-    "same arms and tasks run on MuJoCo without either: lerobot-sim collect mujoco/lift; `lerobot-sim list` shows all.",
+ENV_TYPES = {
+    "gym_hil": "gym-hil/panda-pick-cube",
+    "isaac": "isaac-lab/lift-cube",
+    "mujoco": "mujoco/lift",
 }
-"""--env-type -> what replaces it."""
+"""--env-type -> the task that it means."""
 
 _OPTION = "--env-type"
 
@@ -22,7 +20,7 @@ def without_env_type(argv: Sequence[str]) -> list[str]:
     """The arguments with `--env-type NAME` replaced by the task that it means.
 
     Raises:
-        InputError: It is a simulator that is not there, with what replaces it, or none at all.
+        InputError: It is none of those, or nothing.
     """
     for at, argument in enumerate(argv):
         name, given, value = argument.partition("=")
@@ -31,15 +29,13 @@ def without_env_type(argv: Sequence[str]) -> list[str]:
         rest = list(argv[at + 1 :])
         if not given:
             if not rest:
-                raise InputError(f"{_OPTION}: expected one of {', '.join([*ENV_TYPES, *REPLACED])}; nothing came.")
+                raise InputError(f"{_OPTION}: expected one of {', '.join(ENV_TYPES)}; nothing came.")
             value = rest.pop(0)
         return [_task(value), *argv[:at], *rest]
     return list(argv)
 
 
 def _task(env_type: str) -> str:
-    if env_type in REPLACED:
-        raise InputError(f"{_OPTION} {env_type}: {REPLACED[env_type]}")
     if env_type not in ENV_TYPES:
-        raise unknown_name("--env-type", env_type, [*ENV_TYPES, *REPLACED])
+        raise unknown_name("--env-type", env_type, ENV_TYPES)
     return ENV_TYPES[env_type]

@@ -6,6 +6,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from lerobot_sim import registry
 from lerobot_sim.datasets.codecs import VideoSettings
@@ -33,6 +34,7 @@ class Recipe:
         task: The environment's name.
         robot: Who does it, as --robot takes it.
         policy: Who acts, as --policy takes it.
+        settings: In the place of a checkpoint's own.
         num_envs: Lanes of one process.
         first_seed: The seed of the collection's first episode.
         episode_length: Steps of an episode at most, None: the task's.
@@ -60,6 +62,7 @@ class Recipe:
     model_path: str = ""
     option: Sequence[str] = ()
     param: Sequence[str] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def make_env(self) -> Env:
         """The environment, shortened where that was asked."""
@@ -75,11 +78,15 @@ class Recipe:
 
 def acting(recipe: Recipe, env: Env) -> tuple[Policy, str]:
     """Who acts in an environment, and a word that says which; see `policy_for`."""
-    if recipe.policy == "expert" and str(env.spec.options.get("controller", "")).startswith("lerobot_"):
+    if (
+        recipe.policy == "expert"
+        and not recipe.settings
+        and str(env.spec.options.get("controller", "")).startswith("lerobot_")
+    ):
         from lerobot_sim.experts.mujoco.joint_targets import JointTargets  # only a robot's joints need it
 
         return JointTargets(env), recipe.policy
-    return policy_for(recipe.policy, env.spec)
+    return policy_for(recipe.policy, env.spec, recipe.settings)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from .collect_params import ranges_of, settings_of
 from .collect_recipe import WHOLE, Made, Recipe, acting, produce
 from .collect_workers import produce_in_processes
 from .console import Console, EpisodeProgress
-from .options import filled, picture_size
+from .options import filled, picture_size, values_of
 
 if TYPE_CHECKING:
     from .collect import CollectOptions
@@ -104,6 +104,7 @@ def _recipe(options: CollectOptions) -> Recipe:
         option=options.option,
         param=options.param,
         policy=options.policy,
+        settings=values_of("--setting", options.setting),
         num_envs=min(lanes, most),
         first_seed=demonstration_seeds(options.seed, 1).start,
         episode_length=options.episode_length,

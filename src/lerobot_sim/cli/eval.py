@@ -11,7 +11,7 @@ import tyro
 
 from lerobot_sim.errors import InputError
 
-from .options import SteppingOptions, at_least, env_options, filled, read, values_of
+from .options import CheckpointOptions, SteppingOptions, at_least, env_options, filled, read, values_of
 
 ABOUT = """Score a policy: one task on held-out seeds, or all tasks of a protocol.
 
@@ -30,7 +30,7 @@ POLICY = "outputs/<task>/best_policy.npz"
 
 
 @dataclass(kw_only=True)
-class EvalOptions(SteppingOptions):
+class EvalOptions(CheckpointOptions, SteppingOptions):
     """Options of `eval`."""
 
     task: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="[TASK]")] = ""
@@ -41,10 +41,6 @@ class EvalOptions(SteppingOptions):
 
     policy: str = POLICY
     """Who acts: expert, random, a checkpoint's path, or the address of a policy server (ws://…)."""
-
-    setting: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
-    """NAME=VALUE in the place of a setting of the checkpoint (LeRobot's policies, bc), such as n_action_steps=1, with
-    which it is another policy; --policy.NAME=VALUE says the same."""
 
     episodes: int | None = None
     """Episodes of each task, in the place of the protocol's."""

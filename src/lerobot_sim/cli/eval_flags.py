@@ -10,13 +10,11 @@ from lerobot_sim.errors import InputError, unknown_name
 _SUITES = {"gym-hil": "gym-hil", "libero": "libero-90", "metaworld": "metaworld-ml10"}
 """--env.type alone -> the protocol of the guides."""
 
-_OWN = {"sim": "", "mujoco": "mujoco/lift"}
-"""--env.type -> our own task where none is named."""
+_OWN = {"sim": "", "mujoco": "mujoco/lift", "isaac-lab": "isaac-lab/lift-cube"}
+"""--env.type -> the task where none is named."""
 
-_ISAAC = (
-    "Isaac Sim needs NVIDIA's own package index and an RTX graphics card. The same arms and tasks run on MuJoCo "
-    "without either: lerobot-sim eval mujoco/lift; `lerobot-sim list` shows all."
-)
+_FAMILIES = {"hil": "gym-hil", "gym-manipulator": "gym-hil", "isaac": "isaac-lab", "isaac-sim": "isaac-lab"}
+"""Other names that LeRobot and the guides give a family."""
 
 RENAMED: Mapping[str, str] = {
     "policy.path": "--policy",
@@ -56,8 +54,12 @@ _OURS = ("robot.model_path",)
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
-def translated(argv: Sequence[str]) -> list[str]:
+def translated(argv: Sequence[str], only: str = "") -> list[str]:
     """The arguments with LeRobot's flags as ours; `--policy.NAME` becomes a setting of the checkpoint.
+
+    Args:
+        argv: The arguments.
+        only: How the flags begin that are looked at, such as "policy."; all where it is empty.
 
     Raises:
         InputError: A flag that has another form here, with that form.
@@ -69,7 +71,7 @@ def translated(argv: Sequence[str]) -> list[str]:
         argument = rest.pop(0)
         name, given, value = argument.partition("=")
         plain = name.removeprefix("--").replace("-", "_")
-        if not name.startswith("--") or not _is_theirs(plain):
+        if not name.startswith(f"--{only}") or not _is_theirs(plain):
             result.append(argument)
             continue
         if not given:
@@ -158,12 +160,10 @@ def _task(env: Mapping[str, str]) -> list[str]:
     kind, task = env.get("env.type", ""), env.get("env.task", "")
     if not kind and not task:
         return []
-    if kind.startswith("isaac"):
-        raise InputError(f"--env.type={kind}: {_ISAAC}")
     from lerobot_sim import registry
 
     family = kind.replace("_", "-")
-    family = {"hil": "gym-hil", "gym-manipulator": "gym-hil"}.get(family, family)
+    family = _FAMILIES.get(family, family)
     if not task:
         return _alone(kind, family)
     if family == "libero" and task.startswith("libero_"):

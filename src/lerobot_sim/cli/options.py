@@ -57,6 +57,15 @@ class SteppingOptions(RobotOptions):
     """Say where the time went: physics, render, policy, encode, wait."""
 
 
+@dataclass(kw_only=True)
+class CheckpointOptions:
+    """Options of every command whose --policy may be a checkpoint."""
+
+    setting: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """NAME=VALUE in the place of a setting of the checkpoint (LeRobot's policies, bc), such as n_action_steps=1, with
+    which it is another policy; --policy.NAME=VALUE says the same."""
+
+
 Task = Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="TASK")]
 """A positional argument: an environment's id or its bare name."""
 

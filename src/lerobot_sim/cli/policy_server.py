@@ -9,7 +9,8 @@ from typing import Any
 
 from lerobot_sim.errors import InputError
 
-from .options import RobotOptions, Task, env_options, filled, read
+from .eval_flags import translated
+from .options import CheckpointOptions, RobotOptions, Task, env_options, filled, read, values_of
 from .policy_argument import TOKEN, policy_for
 
 ABOUT = """Serve a policy: collect and eval take its address as --policy.
@@ -27,7 +28,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(kw_only=True)
-class ServerOptions(RobotOptions):
+class ServerOptions(CheckpointOptions, RobotOptions):
     """Options of `policy-server`."""
 
     task: Task
@@ -45,7 +46,7 @@ class ServerOptions(RobotOptions):
 
 def main(argv: Sequence[str]) -> int:
     """Reads the options and serves until it is interrupted."""
-    options = read(ServerOptions, "policy-server", ABOUT, argv)
+    options = read(ServerOptions, "policy-server", ABOUT, translated(argv, only="policy."))
     from .console import Console
 
     serve(options, Console(options.json))
@@ -63,7 +64,7 @@ def serve(options: ServerOptions, console: Any) -> None:
     env_id = registry.resolve(options.task)
     spec = spec_for(env_id, env_options(options.robot, options.model_path, options.option))
     argument = str(filled(options.policy, spec.id))
-    policy, identity = policy_for(argument, spec)
+    policy, identity = policy_for(argument, spec, values_of("--setting", options.setting))
     token = os.environ.get(TOKEN) or None
     try:
         server = PolicyServer(policy, options.host, options.port, token=token, identity=identity, spec=spec)
