@@ -228,7 +228,10 @@ def test_no_process_and_no_memory_outlives_the_parent(tmp_path, how, words):
     assert process.returncode == (-how if how == signal.SIGKILL else 130), err
     assert "Traceback" not in err
     assert all_gone(pids)
-    assert set(Path("/dev/shm").glob("*")) <= shared
+    until = time.monotonic() + 60  # what other tests have there goes by itself
+    while set(Path("/dev/shm").glob("*")) - shared:
+        assert time.monotonic() < until
+        time.sleep(0.1)
     kept = json.loads((tmp_path / "d/meta/info.json").read_text())["total_episodes"]
     assert 1 <= kept < 5000
     assert [record.seed for record in read_records(tmp_path / "d")] == list(range(kept))

@@ -76,7 +76,7 @@ def test_a_reset_does_not_sleep():
     since = time.perf_counter()
     for seed in range(20):
         env.reset([0], [seed])
-    assert time.perf_counter() - since < 5  # gym-hil's own would sleep 20 s
+    assert time.perf_counter() - since < 15  # gym-hil's own would sleep 20 s
     env.close()
 
 
