@@ -87,12 +87,17 @@ class BCPolicy:
                 self._said.add(text)
                 _logger.warning("No word of '%s' was in the demonstrations: the policy ignores it.", text)
 
+    def thinks(self, active: Array) -> NDArray[np.bool_]:
+        """Lanes whose next act asks the network; the others take an action of a chunk that is there."""
+        mask: NDArray[np.bool_] = to_numpy(active)
+        self._grow(len(mask))
+        return mask & (self._done[: len(mask)] >= self.config.settings.n_action_steps)
+
     def act(self, observation: Batch, active: Array) -> Decision:
         mask: NDArray[np.bool_] = to_numpy(active)
         count = len(mask)
-        self._grow(count)
+        due = self.thinks(mask)
         steps = self.config.settings.n_action_steps
-        due = mask & (self._done[:count] >= steps)
         if due.any():
             # always of all lanes: a network's numbers depend on the size of its batch
             self._chunks[:count][due] = self._chunk(observation, count)[due, :steps]

@@ -79,6 +79,11 @@ class LeRobotPolicy:
         """Takes the tasks in words, one a lane."""
         self._words.update(zip(to_numpy(lanes).tolist(), instructions, strict=True))
 
+    def thinks(self, active: Array) -> NDArray[np.bool_]:
+        """Lanes whose next act asks the network; the others take an action of a chunk that is there."""
+        mask: NDArray[np.bool_] = to_numpy(active)
+        return mask & np.array([self._lanes.thinks(lane) for lane in range(len(mask))], np.bool_)
+
     def act(self, observation: Batch, active: Array) -> Decision:
         import torch
 

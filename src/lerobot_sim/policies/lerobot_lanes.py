@@ -32,6 +32,10 @@ class Lanes(Protocol):
         """Forgets all about a lane."""
         ...
 
+    def thinks(self, lane: int) -> bool:
+        """Whether a lane's next action is asked of the network, not taken from a chunk that is there."""
+        ...
+
     def act(self, batch: Tensors, active: NDArray[np.bool_]) -> Any:
         """Actions (lanes, A) as the network gives them; rows of lanes that are not active mean nothing."""
         ...
@@ -65,6 +69,9 @@ class Chunked:
     def reset(self, lane: int) -> None:
         self._queues[lane] = deque()
         self._seen[lane] = {}
+
+    def thinks(self, lane: int) -> bool:
+        return not self._queues.get(lane)
 
     def act(self, batch: Tensors, active: NDArray[np.bool_]) -> Any:
         import torch
@@ -124,6 +131,9 @@ class Ensembled:
     def reset(self, lane: int) -> None:
         self._ensemblers.pop(lane, None)
 
+    def thinks(self, lane: int) -> bool:
+        return True
+
     def act(self, batch: Tensors, active: NDArray[np.bool_]) -> Any:
         import torch
 
@@ -146,6 +156,9 @@ class Copied:
 
     def reset(self, lane: int) -> None:
         self._copies.pop(lane, None)
+
+    def thinks(self, lane: int) -> bool:
+        return True  # what it does inside is its own
 
     def act(self, batch: Tensors, active: NDArray[np.bool_]) -> Any:
         import torch
