@@ -16,6 +16,9 @@ from lerobot_sim.errors import InputError, UnknownNameError
         ("--env.type=gym_hil --num_episodes=100 --render=false", "--protocol gym-hil --episodes 100 --videos 0"),
         ("--env.type=metaworld --render", "--protocol metaworld-ml10 --videos 1"),
         ("--env.type=libero --env.task=libero_10", "--protocol libero-10"),
+        ("--env.type=metaworld --env.task=MT50", "--protocol metaworld-mt50"),
+        ("--env.type=hill --env.task=PandaPickCubeSpacemouse-v0", "gym-hil/panda-pick-cube"),
+        ("--task pusht --mode eval --eval-episodes 20", "numpy/push-t --episodes 20"),
         ("--env.type=libero", "--protocol libero-90"),
         ("push-t --policy.device=cpu --eval.use_async_envs=false --policy.use_amp=false", "push-t"),
         (
@@ -43,6 +46,10 @@ def test_flags_become_ours(theirs, ours):
         ("--rename_map=a", "--map POLICY_KEY=ENVIRONMENT_KEY"),
         ("--env.type=sim", "--env.task"),
         ("--env.task", "expected a value"),
+        ("--env.type=metaworld --env.task=reach-v3,push-v3", r"\[\[environments\]\]"),
+        ("--env.task_ids=[0]", r"\[\[environments\]\]"),
+        ("--env.obs_type=pixels", "--option NAME=VALUE"),
+        ("--num_tasks=10", r"\[\[environments\]\]"),
     ],
 )
 def test_flags_that_have_another_form_are_answered_with_it(theirs, words):
@@ -63,6 +70,9 @@ def test_unknown_flags_and_types_name_the_nearest():
         translated(["--eval.n_episode=3"])
     with pytest.raises(UnknownNameError, match="Did you mean 'metaworld'"):
         translated(["--env.type=metawold"])
+    with pytest.raises(UnknownNameError) as told:
+        translated(["--env.type=nothing-alike"])
+    assert str(told.value).count("isaac-lab") == 1
 
 
 def test_a_command_in_lerobots_words_runs(command, tmp_path):
@@ -80,7 +90,7 @@ def test_the_flags_of_the_guides_scripts_are_taken_or_answered():
     assert translated(["--env_type", "mujoco", "--num_episodes", "3"]) == ["mujoco/lift", "--episodes", "3"]
     assert translated(["--task", "push-t", "--eval-episodes", "20"]) == ["numpy/push-t", "--episodes", "20"]
     assert translated(["--env=gym_hil", "--render=false"]) == ["--protocol", "gym-hil", "--videos", "0"]
-    with pytest.raises(InputError, match=r"--mode .*lerobot-sim eval, train, collect"):
-        translated(["--mode", "eval"])
+    with pytest.raises(InputError, match=r"--mode=train: .*lerobot-sim eval, train, collect"):
+        translated(["--mode", "train"])
     with pytest.raises(InputError, match=r"success_threshold = 0\.8 in --protocol"):
         translated(["--success_threshold=0.8"])

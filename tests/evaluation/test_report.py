@@ -51,6 +51,16 @@ def test_a_mark_that_is_reached(tmp_path):
     assert "Passed: the lower bound 94.0% reaches the mark of 80%" in write_report(tmp_path)["markdown"].read_text()
 
 
+def test_seeds_that_a_protocol_names_are_not_called_held_out(tmp_path):
+    """Its first seeds are those of demonstrations, and LIBERO's fifty states are everybody's."""
+    told = []
+    for name, seeds in enumerate(({}, {"first_seed": 0}, {"environments": [{"task": "push-t", "seeds": [0, 1]}]})):
+        run_of(tmp_path / str(name), [True, False], protocol={"id": "mine", "version": 1, **seeds})
+        paths = write_report(tmp_path / str(name))
+        told.append({"held-out" in paths[kind].read_text() for kind in ("html", "markdown")})
+    assert told == [{True}, {False}, {False}]
+
+
 def test_a_run_that_has_not_ended_is_reported_as_far_as_it_got(tmp_path):
     run_of(tmp_path, [True, False, "missing", "missing"])
     (tmp_path / "summary.json").unlink()

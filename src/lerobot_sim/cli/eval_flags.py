@@ -13,8 +13,17 @@ _SUITES = {"gym-hil": "gym-hil", "libero": "libero-90", "metaworld": "metaworld-
 _OWN = {"sim": "", "mujoco": "mujoco/lift", "isaac-lab": "isaac-lab/lift-cube"}
 """--env.type -> the task where none is named."""
 
-_FAMILIES = {"hil": "gym-hil", "gym-manipulator": "gym-hil", "isaac": "isaac-lab", "isaac-sim": "isaac-lab"}
+_FAMILIES = {
+    "hil": "gym-hil",
+    "hill": "gym-hil",
+    "gym-manipulator": "gym-hil",
+    "isaac": "isaac-lab",
+    "isaac-sim": "isaac-lab",
+}
 """Other names that LeRobot and the guides give a family."""
+
+_TASKS = {"pusht": "push-t", "push_t": "push-t"}
+"""The guides' names of tasks of ours, where no --env.type came."""
 
 RENAMED: Mapping[str, str] = {
     "policy.path": "--policy",
@@ -38,9 +47,10 @@ REPLACED: Mapping[str, str] = {
     "env.camera_name": "the videos' camera is --camera NAME",
     "config_path": "settings are a protocol: --protocol FILE.toml",
     "success_threshold": "the pass mark is a protocol's: success_threshold = 0.8 in --protocol FILE.toml",
-    "mode": "what is done is a command: lerobot-sim eval, train, collect or run",
+    "env.task_ids": "name the tasks one by one as [[environments]] in --protocol FILE.toml",
     "episodes_per_task": "episodes of each task are --episodes N",
     "job_name": "the folder says which run it is: --output-dir",
+    "num_tasks": "tasks are counted by the [[environments]] of --protocol FILE.toml",
     "eval.recording": "episodes are recorded by lerobot-sim collect TASK --policy PATH",
     "max_episodes_rendered": "videos are --videos N",
     "eval.max_episodes_rendered": "videos are --videos N",
@@ -102,13 +112,14 @@ def _ours(name: str, value: str) -> list[str]:
     if name in RENAMED:
         return [RENAMED[name], value]
     if name in REPLACED:
-        raise InputError(f"--{name} is LeRobot's: here, {REPLACED[name]}.")
+        raise InputError(f"--{name} is no flag here: {REPLACED[name]}.")
     if name in _SPECIAL:
         return _SPECIAL[name](name, value)
     if name.startswith("policy."):
         return ["--setting", f"{name.removeprefix('policy.')}={value}"]
     known = [*RENAMED, *REPLACED, *_SPECIAL, "env.type", "env.task"]
-    raise unknown_name("flag of LeRobot's", f"--{name}", [f"--{one}" for one in known])
+    hint = "An environment's options are --option NAME=VALUE." if name.startswith("env.") else ""
+    raise unknown_name("flag of LeRobot's", f"--{name}", [f"--{one}" for one in known], hint)
 
 
 def _device(name: str, value: str) -> list[str]:
@@ -120,10 +131,16 @@ def _device(name: str, value: str) -> list[str]:
 def _off(instead: str) -> Callable[[str, str], list[str]]:
     def answer(name: str, value: str) -> list[str]:
         if value.lower() not in _FALSE:
-            raise InputError(f"--{name}={value} is LeRobot's: here, {instead}.")
+            raise InputError(f"--{name}={value} is no flag here: {instead}.")
         return []
 
     return answer
+
+
+def _mode(name: str, value: str) -> list[str]:
+    if value != "eval":
+        raise InputError(f"--{name}={value}: what is done is a command: lerobot-sim eval, train, collect or run.")
+    return []
 
 
 def _render(name: str, value: str) -> list[str]:
@@ -148,6 +165,7 @@ _SPECIAL: Mapping[str, Callable[[str, str], list[str]]] = {
     "device": _device,
     "policy.use_amp": _off("policies compute in the precision of their checkpoint"),
     "eval.use_async_envs": _off("processes are --workers N"),
+    "mode": _mode,
     "render": _render,
     "rename_map": _rename,
     "env.type": lambda _name, _value: [],
@@ -161,17 +179,25 @@ def _task(env: Mapping[str, str]) -> list[str]:
     if not kind and not task:
         return []
     from lerobot_sim import registry
+    from lerobot_sim.evaluation.protocol import names as protocols
 
     family = kind.replace("_", "-")
     family = _FAMILIES.get(family, family)
     if not task:
         return _alone(kind, family)
+    if "," in task:
+        raise InputError(
+            f"--env.task={task}: several tasks or suites are [[environments]] in --protocol FILE.toml "
+            "(`lerobot-sim eval protocols` lists those that are built in)."
+        )
     if family == "libero" and task.startswith("libero_"):
         return ["--protocol", task.replace("_", "-")]
+    if family == "metaworld" and f"metaworld-{task.lower()}" in protocols():
+        return ["--protocol", f"metaworld-{task.lower()}"]
     if family in ("", "sim") or "/" in task:
-        return [registry.resolve(task)]
+        return [registry.resolve(task if kind else _TASKS.get(task, task))]
     if family not in registry.FAMILIES and family not in {one.partition("/")[0] for one in registry.environments()}:
-        raise unknown_name("--env.type", kind, [*_OWN, *registry.FAMILIES])
+        raise unknown_name("--env.type", kind, {**_OWN, **registry.FAMILIES})
     return [registry.resolve(f"{family}/{task}")]
 
 
@@ -186,4 +212,4 @@ def _alone(kind: str, family: str) -> list[str]:
         return [_OWN[family]]
     if family == "sim" or family in registry.FAMILIES:
         raise InputError(f"--env.type={kind} needs --env.task; `lerobot-sim list` shows the tasks.")
-    raise unknown_name("--env.type", kind, [*_OWN, *_SUITES, *registry.FAMILIES])
+    raise unknown_name("--env.type", kind, {**_OWN, **_SUITES, **registry.FAMILIES})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lerobot_sim.evaluation.report_data import held_out
 from lerobot_sim.evaluation.results import EVAL_INFO, JOURNAL, SUMMARY, EvaluationRun
 
 from .console import Console
@@ -83,9 +84,9 @@ def _tell_success(done: EvaluationRun, result: dict[str, Any], console: Console)
     low, high = result["interval"]
     tasks = len(done.run.tasks)
     over = f" in {tasks} tasks, each weighing the same" if tasks > 1 else ""
-    held_out = " held-out" if done.run.protocol["first_seed"] is None and done.run.protocol["seeds"] is None else ""
+    seeds = " held-out" if held_out(done) else ""
     console.say(
-        f"Success: {result['success_rate']:.1%} of {result['valid']}{held_out} episodes{over} "
+        f"Success: {result['success_rate']:.1%} of {result['valid']}{seeds} episodes{over} "
         f"(95% interval {low:.1%} to {high:.1%}), at the last step {result['success_final_rate']:.1%}"
     )
     if result["passed"] is not None:

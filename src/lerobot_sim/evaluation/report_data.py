@@ -37,6 +37,18 @@ def so_far(run: EvaluationRun, summary: Mapping[str, Any]) -> str:
     return "" if summary["complete"] else f" so far, of {summary['wanted']}"
 
 
+def held_out(run: EvaluationRun) -> bool:
+    """Whether no seeds are named by the protocol: then no demonstration and no choice of a checkpoint has them."""
+    protocol = run.run.protocol
+    sources = [protocol, *protocol.get("environments", ())]
+    return all(one.get("seeds") is None and one.get("first_seed") is None for one in sources)
+
+
+def episodes_on(run: EvaluationRun) -> str:
+    """The episodes, with whose seeds they are."""
+    return "episodes on held-out seeds" if held_out(run) else "episodes on the protocol's own seeds"
+
+
 def verdict(run: EvaluationRun, suite: Mapping[str, Any]) -> tuple[str, bool | None]:
     """Whether the pass mark was reached, in words; ("", None) where there is none."""
     early = stopped(run)

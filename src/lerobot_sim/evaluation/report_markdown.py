@@ -25,7 +25,7 @@ def markdown(run: EvaluationRun, summary: Mapping[str, Any], clips: Sequence[Cli
     if suite["success_rate"] is not None:
         lines += [
             f"**{percent(suite['success_rate'])}** success (95% interval {between(interval)}{looks}), "
-            f"{suite['successes']} of {suite['valid']} episodes on held-out seeds.",
+            f"{suite['successes']} of {suite['valid']} {said.episodes_on(run)}.",
             "",
         ]
     lines += [f"{words}.", ""] if words else []

@@ -37,7 +37,7 @@ def header(run: EvaluationRun, summary: Mapping[str, Any]) -> Markup:
             tag("p", percent(suite["success_rate"]), class_="figure"),
             tag("p", tag("b", between(interval)), f" · 95% interval, {kind}"),
             chip if words else None,
-            tag("p", f"{suite['successes']} of {suite['valid']} episodes on held-out seeds succeeded.", class_="soft"),
+            tag("p", f"{suite['successes']} of {suite['valid']} {said.episodes_on(run)} succeeded.", class_="soft"),
         )
     broken = "none" if not suite["faults"] else f"{suite['faults']}, in no rate"
     tiles = {
