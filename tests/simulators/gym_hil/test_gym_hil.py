@@ -10,6 +10,7 @@ import pytest
 from lerobot_sim.env import End
 from lerobot_sim.experts import gym_hil as expert
 from lerobot_sim.loop import rollout
+from lerobot_sim.simulators import gym_hil
 from lerobot_sim.testing import CHECKS
 from tests.simulators.conftest import needs
 from tests.simulators.peers import contract_there, episode_here, ours, random_actions, run_there
@@ -71,7 +72,7 @@ def test_nothing_is_drawn_unasked_and_numpys_own_random_numbers_are_left_alone()
 
 
 def test_a_reset_does_not_sleep():
-    env = ours(MODULE, "panda-pick-cube")
+    env = ours(MODULE, "panda-pick-cube", reset_time_s=5.0)
     env.reset([0], [1])
     since = time.perf_counter()
     for seed in range(20):
@@ -133,15 +134,40 @@ def test_a_joint_at_its_limit_is_told():
     np.testing.assert_allclose(rows["joint_limit"][0], 1 / 7, atol=1e-6)
 
 
-def test_a_step_has_the_length_that_was_asked():
-    forward = np.tile(np.array([1, 0, 0, 1], "f4"), (6, 1))
+@pytest.mark.parametrize("axis", range(3), ids="xyz")
+@pytest.mark.parametrize("task", gym_hil.tasks())
+def test_a_step_has_the_length_that_was_asked(task, axis):
+    action = np.array([0, 0, 0, 1], "f4")
+    action[axis] = 1 if axis == 2 else -1
     reached = []
-    for size in (0.01, 0.02):
-        env = ours(MODULE, "panda-pick-cube", ee_action_space_params={"x_step_size": size})
-        rows = episode_here(env, 1, -forward)
-        reached.append(rows[STATE][0, 15] - rows[STATE][-1, 15])
+    for size in (0.005, 0.01):
+        env = ours(MODULE, task, ee_action_space_params={f"{'xyz'[axis]}_step_size": size})
+        tip = episode_here(env, 1, np.tile(action, (6, 1)))[STATE][:, 15:]
+        reached.append(abs(tip[-1] - tip[0])[axis])
         env.close()
-    assert reached[1] > 1.7 * reached[0] > 0.05
+    assert reached[1] > 1.7 * reached[0] > 0.03
+
+
+def test_the_keys_of_the_guides_reach_the_boxes_too():
+    options = {"gripper_penalty": -0.5, "control_time_s": 0.6, "image_obs": True, "resize_size": [32, 48]}
+    home = [0.3, 0.0, 0.1, -1.57, 0.0, 1.57, 0.2]
+    bounds = {"bounds": {"min": [0.2, -0.5, 0.0], "max": [0.6, 0.5, 0.2]}}
+    env = ours(
+        MODULE,
+        "panda-arrange-boxes",
+        add_joint_velocity_to_observation=False,
+        fixed_reset_joint_positions=home,
+        ee_action_space_params=bounds,
+        **options,
+    )
+    rows = episode_here(env, 1, np.tile(np.array([0, 0, 1, 2], "f4"), (9, 1)))
+    assert env.render(dict(env.spec.cameras))["front"].shape == (1, 32, 48, 3)
+    env.close()
+    assert set(env.spec.observation) == {STATE}
+    assert rows[STATE].shape == (7, 11)
+    np.testing.assert_allclose(rows[STATE][0, :7], home, atol=1e-6)
+    assert rows[STATE][-1, 10] < 0.21  # the bounds hold the tip down
+    assert rows["gripper_penalty"].tolist() == [-0.5, 0, 0, 0, 0, 0]  # as it closes
 
 
 def test_dense_rewards_are_gym_hils():

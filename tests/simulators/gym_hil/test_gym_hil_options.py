@@ -1,5 +1,6 @@
 """Names, keys and files of the guides: what they mean here, or what is said to them. Needs no simulator."""
 
+import dataclasses
 import json
 import logging
 
@@ -8,6 +9,7 @@ import pytest
 from lerobot_sim.errors import InputError, UnknownNameError
 from lerobot_sim.experts import gym_hil as expert
 from lerobot_sim.simulators import gym_hil
+from lerobot_sim.simulators.gym_hil import options as gym_hil_options
 from lerobot_sim.simulators.gym_hil.config import from_config, is_guide, read_config
 
 GUIDE = {
@@ -101,25 +103,56 @@ def test_lerobots_own_file_is_read(tmp_path):
     assert spec.options["ee_action_space_params"]["z_step_size"] == 0.03
 
 
-def test_keys_that_do_nothing_here_are_all_named_at_once():
-    with pytest.raises(InputError, match=r"max_gripper_pos.*SO-100.*reset_time_s.*sleeps"):
-        read_config(OTHER)
-    inner = OTHER["gym_hil_config"]["processor"]
-    kept = {**inner, "reset": {"control_time_s": 20.0}}
-    del kept["max_gripper_pos"]
-    config = read_config({"gym_hil_config": {**OTHER["gym_hil_config"], "processor": kept}})
-    assert config.device == "spacemouse"
-    assert gym_hil.spec(config.task, **config.options).max_steps == 200
+def test_a_file_with_keys_that_gym_hil_has_no_use_for_is_read_as_it_stands(caplog):
+    gym_hil_options._note.cache_clear()
+    config = read_config(OTHER)
+    assert (config.task, config.device) == ("panda-pick-cube", "spacemouse")
+    spec = gym_hil.spec(config.task, **config.options)
+    assert (spec.max_steps, spec.options) == (200, {"control_time_s": 20.0})
+    told = [record.getMessage() for record in caplog.records if "changes nothing" in record.getMessage()]
+    assert len(told) == 2  # each once
+    assert "reset_time_s=5.0` changes nothing" in told[1]
+    assert "max_gripper_pos=30.0` changes nothing" in told[0]
+    assert "SO-100" in told[0]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_lerobots_own_section_is_read_whatever_it_leaves_out(full):
+    configs = pytest.importorskip("lerobot.envs.configs", reason="pip install lerobot")
+    parts = {
+        "observation": configs.ObservationConfig(add_joint_velocity_to_observation=True),
+        "image_preprocessing": configs.ImagePreprocessingConfig(resize_size=(96, 96)),
+        "gripper": configs.GripperConfig(gripper_penalty=-0.01),
+        "reset": configs.ResetConfig(control_time_s=15.0),
+        "inverse_kinematics": configs.InverseKinematicsConfig(end_effector_step_sizes={"x": 0.01}),
+    }
+    processor = configs.HILSerlProcessorConfig(**parts if full else {})
+    env = configs.HILSerlRobotEnvConfig(
+        task="PandaPickCubeKeyboard-v0", fps=10, name="gym_hil", features={}, processor=processor
+    )
+    section = json.loads(json.dumps(dataclasses.asdict(env)))
+    whole = {"env": section, "dataset": {"repo_id": "me/cubes", "num_episodes": 10}, "mode": None, "device": "cuda"}
+    config = read_config(whole)
+    assert (config.task, config.device) == ("panda-pick-cube", "keyboard")
+    spec = gym_hil.spec(config.task, **config.options)
+    assert (spec.max_steps, spec.cameras["front"].width) == ((150, 96) if full else (100, 128))
+    assert spec.options.get("gripper_penalty") == (-0.01 if full else None)
+
+
+def test_keys_that_cannot_be_had_are_all_named_at_once():
+    env = {"task": "PandaPickCubeBase-v0", "processor": {"observation": {"display_cameras": True}}}
+    env["processor"]["reset"] = {"terminate_on_success": False}
+    with pytest.raises(InputError, match=r"display_cameras.*human.*terminate_on_success.*success ends"):
+        read_config({"env": env})
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"control_mode": "gamepad"}, "teleop"),
-        ({"ee_action_space_params": {"control_mode": "spacemouse"}}, "teleop"),
-        ({"reset_time_s": 5.0}, "nothing sleeps"),
-        ({"reset_delay_seconds": 1.0}, "nothing sleeps"),
-        ({"max_gripper_pos": 30.0}, "SO-100"),
+        ({"control_mode": "gamepad"}, "a policy here"),
+        ({"ee_action_space_params": {"control_mode": "spacemouse"}}, "a policy here"),
+        ({"add_current_to_observation": True}, "real robot"),
+        ({"reward_classifier": {"pretrained_path": "me/classifier"}}, "itself knows success"),
         ({"display_cameras": True}, "window"),
         ({"render_mode": "human"}, "window"),
         ({"enable_domain_randomization": True}, "no randomization"),
@@ -159,6 +192,9 @@ def test_keys_that_ask_for_what_is_the_case_change_nothing():
         ({"ee_action_space_params": {"bounds": {"min": [1, 1, 1], "max": [0, 2, 2]}}}, "min below max"),
         ({"ee_action_space_params": {"x_step": 1}}, "x_step_size"),
         ({"reward_type": "spare"}, "sparse"),
+        ({"reset_time_s": "long"}, "expected a number"),
+        ({"reset_time_s": -1.0}, "0 or more"),
+        ({"max_gripper_pos": [30]}, "expected a number"),
         ({"use_griper": True}, "use_gripper"),
     ],
 )

@@ -17,8 +17,9 @@ from .options import flatten, read
 _logger = logging.getLogger(__name__)
 
 _OUTER = ("gym_hil_config", "env")
-_NOT_OURS = ("device", "features", "features_map", "name", "type")
-"""Keys of the guides' files that say nothing of the environment: the trainer's device, and what the spec says."""
+_TRAINERS = ("device", "dataset", "mode", "max_parallel_tasks", "disable_env_checker")
+_NOT_OURS = ("features", "features_map", "name", "type", "robot", "teleop", *_TRAINERS)
+"""Keys of the guides' files that say nothing of the environment: the trainer's, a real robot, what the spec says."""
 
 
 class Config(NamedTuple):

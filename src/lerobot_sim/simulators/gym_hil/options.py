@@ -12,16 +12,22 @@
 | `ee_action_space_params` | length of a step along each axis and bounds of the tip, in m |
 | `control_time_s` | the time limit |
 | `reward_type` | "sparse" or "dense", as gym-hil's |
+
+Keys that do nothing in gym-hil are taken with a note (`IDLE`) or where they ask for what is the case (`_HARMLESS`).
 """
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 from lerobot_sim.errors import InputError, unknown_name
+
+_logger = logging.getLogger(__name__)
 
 FPS = 10
 STEP_M = 0.025
@@ -36,27 +42,36 @@ _RANDOMIZE = "lanes vary by seed and Params here; gym-hil itself has no randomiz
 _ACTS = "whoever acts is a policy here, not a part of the environment"
 
 REPLACED: Mapping[str, str] = {
-    "max_gripper_pos": "it limits a real SO-100's gripper; gym-hil's fourth action goes from 0 (open) to 2 (close)",
     "enable_domain_randomization": _RANDOMIZE,
     "visual_randomization": _RANDOMIZE,
     "physics_randomization": _RANDOMIZE,
     "randomization_frequency": _RANDOMIZE,
     "controller_config_path": _ACTS,
     "crop_params_dict": "ask for a Camera of the size that you want",
+    "reward_classifier": "the simulator itself knows success",
 }
 """Keys that are refused whatever their value, and why."""
+
+_AT_ONCE = "a simulation is reset at once, and nothing sleeps"
+IDLE: Mapping[str, str] = {
+    "reset_time_s": _AT_ONCE,
+    "reset_delay_seconds": _AT_ONCE,
+    "max_gripper_pos": "it is of a real SO-100's gripper, and LeRobot does not use it with gym-hil either",
+}
+"""Numbers of the guides' files that nothing in gym-hil depends on: they are taken, and a note says so."""
 
 _HARMLESS: Mapping[str, tuple[tuple[Any, ...], str]] = {
     "display_cameras": ((False, None), "an environment opens no window: gymnasium.make(…, render_mode='human') does"),
     "render_mode": ((None, "rgb_array"), "an environment opens no window: gymnasium.make(…, render_mode='human') does"),
     "use_viewer": ((False,), "an environment opens no window: gymnasium.make(…, render_mode='human') does"),
     "show_ui": ((False, True), ""),
-    "reset_time_s": ((0, None), "nothing sleeps here: a simulation is reset at once"),
-    "reset_delay_seconds": ((0,), "nothing sleeps here: a simulation is reset at once"),
-    "control_mode": ((None, "policy"), f"{_ACTS}: devices are for `lerobot-sim teleop`"),
-    "use_gamepad": ((False,), f"{_ACTS}: devices are for `lerobot-sim teleop`"),
-    "use_inputs_control": ((False,), f"{_ACTS}: devices are for `lerobot-sim teleop`"),
+    "control_mode": ((None, "policy"), _ACTS),
+    "use_gamepad": ((False,), _ACTS),
+    "use_inputs_control": ((False,), _ACTS),
     "auto_reset": ((False,), "a lane that has ended stays as it is until it is reset"),
+    "terminate_on_success": ((True, None), "success ends gym-hil's episodes"),
+    "add_current_to_observation": ((False, None), "the currents of motors are a real robot's"),
+    "add_ee_pose_to_observation": ((False, True, None), ""),  # the tip is always observed
     "fps": ((FPS, None), f"gym-hil's tasks run at {FPS} steps a second"),
 }
 """Keys that change nothing: the values that are taken, and what to say to others."""
@@ -118,10 +133,12 @@ def read(task: str, given: Mapping[str, Any]) -> Options:
     base = vars(defaults(task))
     values = dict(base)
     for key, value in flat.items():
-        if key in _HARMLESS:
+        if key in IDLE:
+            _take_idle(key, value)
+        if key in IDLE or key in _HARMLESS or key in REPLACED:  # of these, those that are refused have been
             continue
         if key not in _READERS:
-            raise unknown_name(f"option of 'gym-hil/{task}'", key, [*_READERS, *_HARMLESS])
+            raise unknown_name(f"option of 'gym-hil/{task}'", key, [*_READERS, *_HARMLESS, *IDLE])
         values[key] = _READERS[key](key, value, base[key]) if value is not None else base[key]
     if task == "panda-arrange-boxes" and not values["random_block_position"]:
         raise InputError("'gym-hil/panda-arrange-boxes' always shuffles its boxes: random_block_position is True.")
@@ -146,9 +163,22 @@ def flatten(given: Mapping[str, Any]) -> dict[str, Any]:
             flat.update(flatten(cast("Mapping[str, Any]", value)))
         elif key == "inverse_kinematics" and isinstance(value, Mapping):
             flat["ee_action_space_params"] = _of_kinematics(cast("Mapping[str, Any]", value))
-        else:
+        elif value is not None or key not in (*_SECTIONS, "inverse_kinematics"):
             flat[key] = value
     return flat
+
+
+def _take_idle(key: str, value: Any) -> None:
+    if value is not None and _number(key, value) < 0:
+        raise InputError(f"{key}: expected 0 or more, {value} came.")
+    if value:
+        _note(f"`{key}={value}` changes nothing: {IDLE[key]}.")
+
+
+@lru_cache(maxsize=64)
+def _note(words: str) -> None:
+    """Says it once."""
+    _logger.warning("gym-hil: %s", words)
 
 
 def _of_kinematics(section: Mapping[str, Any]) -> dict[str, Any]:
