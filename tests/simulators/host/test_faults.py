@@ -63,7 +63,7 @@ def test_a_fault_ends_the_lanes_says_why_and_is_replaced(hosted, tmp_path, fault
     assert words in env.explain(0)
     assert f"at {phase}" in env.explain(1)
     if fault.startswith("loop"):
-        assert "No answer within 2 s" in env.explain(0)  # 1 s a lane
+        assert "No answer within 2 s (LEROBOT_SIM_PATIENCE=3 waits" in env.explain(0)  # 1 s a lane
     assert until(lambda: not is_running(first))
     assert env.workers == 2  # the next one starts at once
     assert act(other).end.tolist() == [End.RUNNING]
@@ -155,28 +155,51 @@ def test_keywords_that_are_refused_are_the_callers_error(hosted):
         hosted(factory="lerobot_sim.registry:make", name="numpy/no-such-task")
 
 
+CLOSE_S = 5.0
+
+
+def quickest(closing, tries=3):
+    """The least time that a close takes: what the promise is about, whatever else the machine does."""
+    times = []
+    while len(times) < tries and min(times, default=np.inf) >= CLOSE_S:
+        times.append(closing())
+    return min(times)
+
+
+def seconds_to_close(env):
+    since = time.monotonic()
+    env.close()
+    return time.monotonic() - since
+
+
 @pytest.mark.parametrize(
-    ("fault", "phase"), [("loop", "close"), ("stop", "close"), ("exit", "close"), ("loop in C", "start")]
+    ("fault", "phase"),
+    [(fault, "close") for fault in ("loop", "loop in C", "stop", "half an answer", "exit", "abort", "nap", "child")]
+    + [("loop in C", "start"), ("stop", "start")],
 )
 def test_close_returns_whatever_hangs(hosted, fault, phase):
-    env = hosted(fault=fault, phase=phase, wait=phase != "start")
-    pid = env.pid
-    since = time.monotonic()
-    env.close()
-    assert time.monotonic() - since < 30.0  # 5 s, on a busy machine more
-    assert not is_running(pid)
-    env.close()
-    with pytest.raises(InputError, match="closed"):
+    def close():
+        env = hosted(fault=fault, phase=phase, wait=phase != "start")
+        pid = env.pid
+        took = seconds_to_close(env)
+        assert not is_running(pid)
+        env.close()
+        with pytest.raises(InputError, match="closed"):
+            env.reset([0], [1])
+        return took
+
+    assert quickest(close) < CLOSE_S
+
+
+@pytest.mark.parametrize("signal_", ["SIGSTOP", "SIGKILL"])
+def test_close_of_a_worker_that_was_stopped_or_killed_at_rest(hosted, signal_):
+    def close():
+        env = hosted(1)
         env.reset([0], [1])
+        os.kill(env.pid, getattr(signal, signal_))
+        return seconds_to_close(env)
 
-
-def test_close_in_the_middle_of_a_hang(hosted):
-    env = hosted(1)
-    env.reset([0], [1])
-    os.kill(env.pid, signal.SIGSTOP)
-    since = time.monotonic()
-    env.close()
-    assert time.monotonic() - since < 30.0  # 5 s, on a busy machine more
+    assert quickest(close) < CLOSE_S
 
 
 def test_a_worker_that_dies_at_rest_is_replaced_before_the_reset(hosted):

@@ -1,5 +1,6 @@
 """What a worker's process is made of, and what is left of it."""
 
+import contextlib
 import gc
 import json
 import os
@@ -14,10 +15,11 @@ import numpy as np
 import pytest
 
 from lerobot_sim.errors import InputError
+from lerobot_sim.simulators.family import Family
 from lerobot_sim.simulators.host import process
-from lerobot_sim.simulators.host.hosted_env import HostedEnv
+from lerobot_sim.simulators.host.hosted_env import HostedEnv, Limits
 from lerobot_sim.simulators.host.workers import hosted as several
-from lerobot_sim.simulators.host.workers import spread
+from lerobot_sim.simulators.host.workers import limits_of, spread
 
 from .conftest import QUICK, TOY, act, is_running, program, shared_blocks, until
 
@@ -75,14 +77,36 @@ for _ in range(10**9):
 """
 
 
+@pytest.fixture
+def start():
+    """Starts programs that own workers: the processes that they name. What a failed test leaves of them is ended."""
+    owners, named = [], []
+
+    def run(code, *words):
+        command = [sys.executable, "-c", code, *words]
+        owner = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=TOY.parents[3]
+        )
+        owners.append(owner)
+        pids = [int(word) for word in owner.stdout.readline().split()]
+        named.extend(pids)
+        return owner, pids
+
+    yield run
+    for owner in owners:
+        owner.kill()
+        owner.wait(20)
+        owner.stdout.close()
+    for pid in named:
+        with contextlib.suppress(OSError):  # it is gone, as it should be
+            (os.killpg if pid in groups() else os.kill)(pid, signal.SIGKILL)
+
+
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT"])
 @pytest.mark.parametrize("busy", ["stop", "loop in C", "child"])
-def test_nothing_is_left_when_we_are_killed(how, busy, tmp_path):
+def test_nothing_is_left_when_we_are_killed(how, busy, tmp_path, start):
     before = shared_blocks()
-    root = TOY.parents[3]
-    command = [sys.executable, "-c", OWNER, busy, str(tmp_path / "begun")]
-    owner = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=root)
-    pids = [int(word) for word in owner.stdout.readline().split()]
+    owner, pids = start(OWNER, busy, str(tmp_path / "begun"))
     assert len(pids) == 3
     assert until((tmp_path / "begun").exists)
     time.sleep(0.3)  # the file is made just before
@@ -92,11 +116,8 @@ def test_nothing_is_left_when_we_are_killed(how, busy, tmp_path):
     if how == "SIGKILL":
         owner.wait(20)
     assert until(lambda: not any(map(is_running, pids))), pids
-    assert not groups() & set(pids)
+    assert until(lambda: not groups() & set(pids))
     assert not shared_blocks() - before
-    owner.kill()
-    owner.wait(20)
-    owner.stdout.close()
 
 
 FORKED = """
@@ -112,17 +133,12 @@ time.sleep(1000)
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs Linux: elsewhere a fork that lives on keeps workers")
-def test_nothing_is_left_when_we_are_killed_and_a_fork_of_ours_lives_on():
-    owner = subprocess.Popen([sys.executable, "-c", FORKED], stdout=subprocess.PIPE, text=True, cwd=TOY.parents[3])
-    worker, fork = map(int, owner.stdout.readline().split())
-    try:
-        owner.kill()
-        owner.wait(20)
-        assert until(lambda: not is_running(worker))
-        assert is_running(fork)
-    finally:
-        os.kill(fork, signal.SIGKILL)
-        owner.stdout.close()
+def test_nothing_is_left_when_we_are_killed_and_a_fork_of_ours_lives_on(start):
+    owner, (worker, fork) = start(FORKED)
+    owner.kill()
+    owner.wait(20)
+    assert until(lambda: not is_running(worker))
+    assert is_running(fork)
 
 
 def groups():
@@ -219,6 +235,17 @@ def test_the_keeper_goes_with_the_last_worker(hosted):
     second.close()
     assert not is_running(keeper)
     assert process.KEEPER._popen is None
+
+
+def test_patience_makes_time_limits_longer(monkeypatch):
+    family = Family(name="tiny", packages=(), lock="tiny", about="", start_s=10.0, reset_s=2.0, step_s=1.0)
+    assert limits_of(family) == Limits(start_s=10.0, reset_s=2.0, step_s=1.0)
+    monkeypatch.setenv("LEROBOT_SIM_PATIENCE", "2.5")
+    assert limits_of(family) == Limits(start_s=25.0, reset_s=5.0, step_s=2.5)
+    for said in ("long", "0", "-1", "inf"):
+        monkeypatch.setenv("LEROBOT_SIM_PATIENCE", said)
+        with pytest.raises(InputError, match="LEROBOT_SIM_PATIENCE: expected a number above 0"):
+            limits_of(family)
 
 
 def test_lanes_are_spread_evenly():

@@ -1,10 +1,12 @@
 """A simulator and a policy for the host's tests, NumPy alone: a point that is pushed about; both misbehave as told."""
 
+import contextlib
 import ctypes
 import importlib.util
 import json
 import os
 import signal
+import stat
 import sys
 import time
 from pathlib import Path
@@ -36,6 +38,15 @@ def loop():
         pass
 
 
+def begin_to_answer():
+    """The first byte of a message to whoever hosts us, and then nothing more."""
+    for fd in range(3, 64):
+        with contextlib.suppress(OSError):  # it is closed, or no pipe that is written
+            if stat.S_ISFIFO(os.fstat(fd).st_mode):
+                os.write(fd, b"A")
+    loop()
+
+
 FAULTS = {
     "exit": lambda: sys.exit("the library has had enough"),
     "os._exit": lambda: os._exit(7),
@@ -44,6 +55,7 @@ FAULTS = {
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),
     "loop": loop,
+    "half an answer": begin_to_answer,
     "loop in C": lambda: ctypes.PyDLL(None).sleep(1000),  # holds the interpreter's lock
     "input": lambda: input("Overwrite? "),
     "raise": lambda: 1 / 0,

@@ -131,11 +131,10 @@ def _asked(task: str, said: str) -> EnvSpec:
     if runs_here(task, **options):
         env = make(task, 1, **options)
     else:
-        from lerobot_sim.simulators.host.hosted_env import HostedEnv, Limits
-        from lerobot_sim.simulators.host.workers import hosted_program
+        from lerobot_sim.simulators.host.hosted_env import HostedEnv
+        from lerobot_sim.simulators.host.workers import hosted_program, limits_of
 
-        limits = Limits(start_s=FAMILY.start_s, reset_s=FAMILY.reset_s, step_s=FAMILY.step_s)
-        env = HostedEnv(hosted_program(FAMILY, __name__, task, options), 1, limits=limits)
+        env = HostedEnv(hosted_program(FAMILY, __name__, task, options), 1, limits=limits_of(FAMILY))
     try:
         return env.spec
     finally:

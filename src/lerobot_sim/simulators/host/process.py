@@ -23,6 +23,9 @@ from lerobot_sim.errors import InputError, SimError
 from .channel import Block, LateError, LostError, Wire, pack, unpack
 from .worker import ANSWER, CALL, REFUSED
 
+PATIENCE = "LEROBOT_SIM_PATIENCE"
+"""Variable: what a simulator's time limits are multiplied with, for slow or busy machines; see `workers.limits_of`."""
+
 PACKAGE = Path(__file__).resolve().parents[2]
 """Our package's folder, all of ours that a worker may import."""
 
@@ -167,18 +170,24 @@ class Process:
         raise RaisedError(f"{header['words']}\n{header['stack']}".rstrip())
 
     def end(self, polite_s: float = 0.0) -> None:
-        """Ends it and all that it started, within 2 s beyond `polite_s`, in which it may end by itself."""
-        if (
-            polite_s and not self.is_answering and os.getpid() == self._owner
-        ):  # a fork holds copies of what is not its own
-            with contextlib.suppress(SimError, subprocess.TimeoutExpired):
-                self.call({"call": "close"}, limit_s=polite_s)
-                self._popen.wait(polite_s)
-        if os.getpid() == self._owner:
+        """Ends it and all that it started: by itself within `polite_s`, else killed, which takes 3 s at most."""
+        if os.getpid() == self._owner:  # a fork holds copies of what is not its own
+            if polite_s and not self.is_answering:
+                self._ask_to_go(time.monotonic() + polite_s)
             self._finalizer()
         self.wire.close()
         self.block.close()
         self._log.close()
+
+    def _ask_to_go(self, until: float) -> None:
+        def left() -> float:
+            return max(until - time.monotonic(), 0.0)
+
+        with contextlib.suppress(SimError, subprocess.TimeoutExpired):
+            self.wire.send(CALL, pack({"call": "close"}), left())
+            self.wire.answer(left())
+            self.wire.rest(left())
+            self._popen.wait(left())
 
     def why(self, error: SimError, doing: str) -> str:
         """What became of it, in words, with the end of its log; to be asked before `end`."""
@@ -202,7 +211,7 @@ class Process:
         with contextlib.suppress(OSError):
             os.kill(self.pid, signal.SIGUSR1)  # its Python stack goes to the log
             time.sleep(0.1)
-        return f"hung at {doing}: {str(error).rstrip('.')}"
+        return f"hung at {doing}: {str(error).rstrip('.')} ({PATIENCE}=3 waits three times as long)"
 
     def log_tail(self) -> str:
         """The last lines that it printed."""

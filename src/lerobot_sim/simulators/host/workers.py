@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -14,7 +16,7 @@ from lerobot_sim.spec import EnvSpec
 
 from .hosted_env import HostedEnv
 from .install import python_of
-from .process import Program
+from .process import PATIENCE, Program
 from .session import Limits
 
 
@@ -64,8 +66,23 @@ def hosted_family(
     """
     program = hosted_program(family, module, task, options)
     spec: EnvSpec = import_module(module).spec(task, **options)
-    limits = Limits(start_s=family.start_s, reset_s=family.reset_s, step_s=family.step_s)
-    return HostedEnv(program, num_envs, limits=limits, spec=spec, wait=wait)
+    return HostedEnv(program, num_envs, limits=limits_of(family), spec=spec, wait=wait)
+
+
+def limits_of(family: Family) -> Limits:
+    """A family's time limits, times LEROBOT_SIM_PATIENCE where that is set.
+
+    Raises:
+        InputError: LEROBOT_SIM_PATIENCE is no number above 0.
+    """
+    said = os.environ.get(PATIENCE, "").strip()
+    try:
+        factor = float(said or 1.0)
+    except ValueError:
+        factor = math.nan
+    if not 0 < factor < math.inf:
+        raise InputError(f"{PATIENCE}: expected a number above 0, such as 3 for three times as long, '{said}' came.")
+    return Limits(start_s=factor * family.start_s, reset_s=factor * family.reset_s, step_s=factor * family.step_s)
 
 
 def hosted_workers(
