@@ -145,6 +145,24 @@ def test_other_questions_are_refused(tmp_path, more, words):
         compare({"a": tmp_path / "a", "b": tmp_path / "b"})
 
 
+def test_other_params_of_a_task_are_refused(tmp_path):
+    """A protocol's file that was changed under its old name."""
+    for name, friction in (("a", 0.7), ("b", 0.8)):
+        settings = {"tasks": {"push-t": {"params": {"pad_friction": friction}}}}
+        run_of(tmp_path / name, [True, False], settings=settings)
+    with pytest.raises(InputError, match=r"'pad_friction': 0\.7\} in 'a' and \{'pad_friction': 0\.8\}"):
+        compare({name: tmp_path / name for name in "ab"})
+
+
+def test_latency_is_no_sample_of_the_seeds(tmp_path):
+    for name in "ab":
+        timed = [episode(seed=i, metrics={"inference_latency": 1.0 + (name == "b")}) for i in range(9)]
+        done = run_of(tmp_path / name, [True] * 9, episodes=timed)
+        assert done.summary["suite"]["metrics"]["inference_latency"]["interval"] is None
+    with pytest.raises(InputError, match="no test of episodes"):
+        compare({name: tmp_path / name for name in "ab"}, measure="inference_latency")
+
+
 def test_other_tasks_are_refused(tmp_path):
     run_of(tmp_path / "a", {"reach": [True], "push": [True]})
     run_of(tmp_path / "b", {"reach": [True], "pick": [True]})

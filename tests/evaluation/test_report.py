@@ -253,7 +253,28 @@ def test_arms_of_a_real_summary_are_shown(tmp_path):
     assert "+90.0 points" in html  # lost with shuffled instructions
     assert "efficiency: time" in html
     assert "| 2.0 | 30.0% |" in text
+    assert "+37.3 to +98.2" in html  # the interval of what was lost
+    assert "exact 95% intervals" in html
     assert "10 of 10 episodes" in html  # of the plain arm alone
+
+
+def test_the_intervals_of_a_grid_over_several_tasks_are_not_called_exact(tmp_path):
+    arms = {"": {"kind": "plain", "params": {}}, "a=1": {"kind": "grid", "params": {"a": 1}}}
+    cells = [episode(task, i, True, arm="a=1", index=i) for task in ("one", "two") for i in range(2)]
+    grid = [{"name": "a", "unit": "", "values": [1]}]
+    run_of(tmp_path, {"one": [True] * 2, "two": [True] * 2}, episodes=cells, arms=arms, grid=grid)
+    page = write_report(tmp_path)["html"].read_text()
+    assert "the small figures are 95% intervals" in page
+
+
+def test_a_page_says_who_acted_and_under_which_params(tmp_path):
+    given = "/home/somebody/robots/outputs/push-t/student/best_policy.npz"
+    settings = {"tasks": {"slippery": {"params": {"pad_friction": 0.7}}}}
+    run_of(tmp_path, {"slippery": [True]}, policy={"argument": given, "identity": "mlp:12ab"}, settings=settings)
+    page = write_report(tmp_path)["html"].read_text()
+    assert "<h1>push-t/student/best_policy.npz on push-t</h1>" in page
+    assert ">mlp:12ab<" in page
+    assert "version 1 with pad_friction 0.7, 10 steps/s" in page
 
 
 def test_markdown_tables_cannot_be_broken(tmp_path):

@@ -12,9 +12,10 @@ from lerobot_sim.errors import InputError
 
 from .compare_checks import Contender, check_same_question, remarks_on, shared_keys
 from .intervals import bootstrap_mean, suite_interval
+from .metrics import TIMED
 from .paired import compare_pair, holm, letters
 from .paired_means import compare_means
-from .results import load
+from .results import SUMMARY, load
 from .statistics import check_confidence, clopper_pearson
 from .unpaired import barnard, newcombe
 
@@ -144,6 +145,11 @@ def compare(
         raise InputError(f"A comparison needs at least two folders of results, {len(folders)} came.")
     if unpaired and measure != SUCCESS:
         raise InputError(f"--unpaired compares successes only, not '{measure}'. Evaluate all policies on one --seed.")
+    if measure in TIMED:
+        raise InputError(
+            f"'{measure}' is the machine's, not the seeds': lanes that share a batch share it, and no test of episodes "
+            f"holds for it. Run all policies with --num-envs 1 on one machine, and read it in their {SUMMARY}."
+        )
     contenders = [Contender.of(name, load(folder), arm, measure) for name, folder in folders.items()]
     check_same_question(contenders)
     keys = None if unpaired else shared_keys(contenders)

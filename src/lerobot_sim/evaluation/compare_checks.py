@@ -98,6 +98,10 @@ class Contender:
         """Tasks and seeds that a whole run has."""
         return {(task.task, seed) for task in self.run.run.tasks for seed in task.seeds}
 
+    def params_of(self, task: str) -> Mapping[str, Any]:
+        """What a task fixes of its environment's Params."""
+        return self.run.run.params_of(task)
+
     def counts_by_task(self) -> dict[str, tuple[int, int]]:
         """Task -> (successes, episodes)."""
         counts: dict[str, tuple[int, int]] = {}
@@ -123,6 +127,13 @@ def check_same_question(contenders: Sequence[Contender]) -> None:
                 f"{_list(set(other.tasks) - set(first.tasks))}. "
                 "Evaluate both on the same tasks."
             )
+        for task in first.tasks:
+            one, two = first.params_of(task), other.params_of(task)
+            if one != two:
+                raise InputError(
+                    f"Task '{task}': its params are {one or 'the usual ones'} in '{first.name}' and "
+                    f"{two or 'the usual ones'} in '{other.name}'. Evaluate both with the same ones."
+                )
         theirs = {task.task: task for task in other.run.run.tasks}
         for task in first.run.run.tasks:
             for name in _QUESTION:

@@ -15,7 +15,7 @@ from .results import EpisodeRecord, EvaluationRun
 SCHEMA = 1
 
 EPISODE_COLUMNS = (
-    "task", "arm", "seed", "outcome", "solved at", "steps", "return", "end", "explanation", "instruction", "params",
+    "task", "outcome", "seed", "solved at", "steps", "return", "end", "arm", "explanation", "instruction", "params",
     "video",
 )  # fmt: skip
 
@@ -121,8 +121,11 @@ def facts(run: EvaluationRun) -> dict[str, Mapping[str, str]]:
     tasks: dict[str, str] = {}
     for task in record.tasks:
         options = ", ".join(f"{name}={value}" for name, value in flat(task.env_options).items())
+        params = ", ".join(f"{name} {value}" for name, value in flat(record.params_of(task.task)).items())
+        with_params = f" with {params}" if params else ""
         tasks[task.task] = (
-            f"{task.env_id} version {task.env_version}{f' ({options})' if options else ''}, {task.fps:g} steps/s, at "
+            f"{task.env_id} version {task.env_version}{f' ({options})' if options else ''}{with_params}, "
+            f"{task.fps:g} steps/s, at "
             f"most {task.max_steps} steps, success rule {task.success_rule}, seeds {seed_ranges(task.seeds)}"
         )
     evaluation = {"started": record.started or "–", "seed": str(record.seed), "folder": run.folder.name}
@@ -145,13 +148,13 @@ def episode_rows(run: EvaluationRun, clips: Sequence[Clip]) -> list[list[Any]]:
     return [
         [
             one.task,
-            one.arm,
-            str(one.seed),  # as text: JavaScript's numbers end at 2^53
             outcome(one),
+            str(one.seed),  # as text: JavaScript's numbers end at 2^53
             one.first_success_step,
             one.length,
             one.total_reward if abs(one.total_reward) < float("inf") else None,
             one.end,
+            one.arm,
             one.explanation,
             one.instruction,
             ", ".join(f"{name} {value}" for name, value in one.params.items()),

@@ -14,6 +14,7 @@ from .report_plots import curves, heat_maps, strip, whiskers
 from .report_videos import RULE, Clip
 from .report_words import between, duration, number, outcome, percent
 from .results import EpisodeRecord, EvaluationRun
+from .summary import EXACT
 
 _STRIP_MOST = 1500
 _OUTCOMES = ("success", "failure", "policy error", "fault", "ended")
@@ -51,12 +52,12 @@ def header(run: EvaluationRun, summary: Mapping[str, Any]) -> Markup:
     if len(run.run.tasks) > 1:
         tiles = {"Tasks": str(len(run.run.tasks)), "Time": duration(summary["seconds"]), **tiles}
     shown = [tag("div", tag("dt", name), tag("dd", value)) for name, value in tiles.items()]
-    argument = str(run.run.policy.get("argument", ""))
+    identity = str(run.run.policy.get("identity", ""))
     protocol = f"Protocol {run.run.protocol.get('id', '?')}, version {run.run.protocol.get('version', '?')}"
     return join(
         tag("p", f"Evaluation · {protocol} · {run.run.started[:10]}", class_="eyebrow"),
         tag("h1", said.title(run)),
-        tag("p", argument, class_="soft") if argument != run.run.policy.get("identity") else None,
+        tag("p", identity, class_="soft") if identity != run.run.policy.get("argument") else None,
         tag(
             "div",
             tag("div", main, class_="card"),
@@ -183,5 +184,7 @@ def grid(summary: Mapping[str, Any]) -> Markup | None:
     """Success over Params."""
     if not summary["grid"]:
         return None
-    about = "Success with the same seeds at each place of the grid; the small figures are exact 95% intervals."
+    methods = {cell["interval_method"] for cell in summary["grid"]["cells"]}
+    exact = "exact " if methods <= {EXACT, None} else ""
+    about = f"Success with the same seeds at each place of the grid; the small figures are {exact}95% intervals."
     return section("grid", "Robustness", heat_maps(summary["grid"]), about=about)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import report_data as said
+from .compare_text import p_value
 from .metrics import meaning
 from .report_markup import Markup, breakable, cell, heading, join, table, tag
 from .report_page import data, facts_list, mark_of, section
@@ -75,17 +76,22 @@ def _language(entry: Mapping[str, Any]) -> Markup:
                 cell(percent(value["success_rate"]), number=True),
                 cell(between(value["interval"]), class_="interval"),
                 cell("–" if loss is None else f"{100 * loss:+.1f} points", number=True),
-                cell("–" if loss is None else f"{value['p_value']:.3g}", number=True),
+                cell("–" if loss is None else _points(value["conditioning_interval"]), class_="interval"),
+                cell("–" if loss is None else p_value(value["p_value"]), number=True),
             )
         )
     head = [
         heading(name, sort=False, number=name in ("Success", "Lost", "p"))
-        for name in ("Instruction", "Success", "95% interval", "Lost", "p")
+        for name in ("Instruction", "Success", "95% interval", "Lost", "95% interval of it", "p")
     ]
     words = "A policy that reads its instruction loses success where it is shuffled or empty only."
     return join(
         tag("h3", "Language"), tag("p", words, class_="soft"), table(head, rows, caption="Success by instruction")
     )
+
+
+def _points(interval: Sequence[float]) -> str:
+    return f"{100 * interval[0]:+.1f} to {100 * interval[1]:+.1f}"
 
 
 def broken(run: EvaluationRun) -> Markup | None:

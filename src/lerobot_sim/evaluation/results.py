@@ -27,6 +27,9 @@ SCHEMA = 1
 
 RUN, JOURNAL, SUMMARY, EVAL_INFO = "run.json", "episodes.jsonl", "summary.json", "eval_info.json"
 
+_LONG = 40
+"""Characters of a policy's path, of which a title shows the last parts."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EpisodeRecord:
@@ -153,6 +156,10 @@ class RunRecord:
     started: str = ""
     seconds: float | None = None
 
+    def params_of(self, task: str) -> Mapping[str, Any]:
+        """What a task fixes of its environment's Params."""
+        return self.settings.get("tasks", {}).get(task, {}).get("params", {})
+
 
 @dataclass(frozen=True)
 class EvaluationRun:
@@ -172,8 +179,11 @@ class EvaluationRun:
 
     @property
     def name(self) -> str:
-        """The policy and the protocol, for titles."""
-        return f"{self.run.policy.get('identity', '?')} on {self.run.protocol.get('id', '?')}"
+        """The policy, by the words that were given for it, and the protocol, for titles."""
+        words = str(self.run.policy.get("argument") or self.run.policy.get("identity", "?"))
+        if len(words) > _LONG and "://" not in words:
+            words = "/".join(Path(words).parts[-3:])
+        return f"{words} on {self.run.protocol.get('id', '?')}"
 
     @cached_property
     def wanted(self) -> int:

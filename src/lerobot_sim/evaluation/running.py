@@ -22,7 +22,7 @@ from lerobot_sim.spec import Camera, EnvSpec
 from .fitting import fitted
 from .guards import Guard, StepLimit
 from .language import Language, Worded, instructions_of
-from .metrics import METRICS, Offer, measure, parts_of, require, untold
+from .metrics import METRICS, TIMED, Offer, measure, parts_of, require, untold
 from .motion import first_success
 from .pairing import EXPERT, LANGUAGE
 from .param_values import arrays_of, named
@@ -199,7 +199,7 @@ def record_of(
     mean, greatest = guard.taken(episode.seed)
     guard.seconds.pop(episode.seed, None)
     if "inference_latency" in metrics:
-        values |= {"inference_latency": mean, "inference_latency_max": greatest}
+        values |= dict(zip(TIMED, (mean, greatest), strict=True))
     return EpisodeRecord(
         task=task.record.task,
         arm=arm,

@@ -21,12 +21,13 @@ from typing import Any
 from lerobot_sim.errors import InputError
 
 from .intervals import bootstrap_mean, suite_interval
-from .metrics import describe
+from .metrics import TIMED, describe
 from .pairing import compared
 from .results import EpisodeRecord, EvaluationRun
 from .statistics import clopper_pearson
 
 CONFIDENCE = 0.95
+EXACT = "Clopper-Pearson"
 SEQUENTIAL = "confidence sequence: it holds at every look"
 
 
@@ -129,7 +130,7 @@ def _success(judged: Sequence[EpisodeRecord]) -> dict[str, Any]:
     if len(counts) == 1:
         ((successes, trials),) = counts.values()
         low, high = clopper_pearson(successes, trials, CONFIDENCE)
-        return {"success_rate": successes / trials, "interval": [low, high], "interval_method": "Clopper-Pearson"}
+        return {"success_rate": successes / trials, "interval": [low, high], "interval_method": EXACT}
     rate, low, high = suite_interval(
         [count[0] for count in counts.values()], [count[1] for count in counts.values()], CONFIDENCE
     )
@@ -156,7 +157,7 @@ def _metrics(valid: Sequence[EpisodeRecord]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for name in names:
         values = [(one.task, value) for one in valid if (value := one.metrics.get(name)) is not None]
-        result[name] = {**mean_of(values), **describe(name)}
+        result[name] = {**mean_of(values), **describe(name)} | ({"interval": None} if name in TIMED else {})
     return result
 
 
