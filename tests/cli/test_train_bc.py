@@ -77,6 +77,30 @@ def test_what_does_not_fit_is_one_line(command, pictures, tmp_path, arguments, w
     assert "Traceback" not in said.err
 
 
+@pytest.mark.parametrize(
+    ("policy", "kept", "arguments", "words"),
+    [
+        ("bc", "bc/last/model.safetensors", ("--device", "cuda:7"), "--device cpu"),
+        ("bc", "bc/last/model.safetensors", ("--policy.chunk=3",), "chunk_size"),
+        ("bc", "bc/last/model.safetensors", ("--cameras", "side"), "side"),
+        ("bc", "bc/last/model.safetensors", ("--freeze", "nothing.*"), "nothing.*"),
+        ("bc", "bc/last/model.safetensors", ("--pretrained", "nowhere"), "nowhere"),
+        ("bc", "bc/last/model.safetensors", ("--env", "numpy/reach", "--eval-episodes", "1"), "does not fit"),
+        ("mlp", "best_policy.npz", ("--env", "numpy/reach", "--eval-episodes", "1"), "acts nowhere else"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_the_old_run_stays(command, pictures, tmp_path, policy, kept, arguments, words):
+    plain = ("train", "--dataset", pictures, "--policy", policy, "--hidden-dim", "16", "--steps", "2")
+    plain += ("--eval-episodes", "0", "--output-dir", tmp_path)
+    assert command(*plain).code == 0
+    before = (tmp_path / kept).read_bytes()
+    said = command(*plain, "--seed", "3", "--overwrite", *arguments)
+    assert said.code == 2, said.err
+    assert words in " ".join(said.err.split())
+    assert "updates" not in said.err  # no bar began
+    assert (tmp_path / kept).read_bytes() == before
+
+
 def test_the_student_keeps_its_best_checkpoint_too(command, pictures, tmp_path):
     arguments = ("train", "--dataset", pictures, "--steps", "40", "--save-every", "20", "--output-dir", tmp_path)
     said = command(*arguments, "--eval-episodes", "2", "--json")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lerobot_sim.cli.train_flags import translated
-from lerobot_sim.errors import InputError, SimError
+from lerobot_sim.errors import InputError
 from tests.training.lerobot_dataset import record
 
 torch = pytest.importorskip("torch")
@@ -134,6 +134,13 @@ def test_what_cannot_be_is_refused_and_the_old_run_stays(command, dataset, train
     refused(*SMALL, "--eval-episodes", "1", "--env", "reach", "--eval-protocol", "x", words=["expected one of them"])
 
 
+def test_a_dataset_that_is_not_there_may_be_one_of_the_hub(command, tmp_path):
+    said = command("train", "--dataset", "me/arms", *SMALL, "--output-dir", tmp_path / "out")
+    assert said.code == 2
+    assert "lerobot-sim dataset pull me/arms" in " ".join(said.err.split())
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_checkpoint_in_pickle_form_is_refused_with_a_way_that_works(command, dataset, trained, tmp_path):
     folder = tmp_path / "pickled"
     folder.mkdir()
@@ -217,11 +224,17 @@ def test_the_guides_flags_pass_through():
         ("--wandb.mode=offline", "WANDB_MODE"),
         ("--dataset.video_backend=torchcodec", "PyAV"),
         ("--dataset.repo_id=me/data", "--dataset PATH"),
+        ("--dataset.num_episodes=3", "collect TASK --episodes"),
+        ("--env.wrapper.control_mode=spacemouse", "who acts is the policy"),
+        ("--env.robot=so100", "the dataset's own environment"),
+        ("--teleop.type=spacemouse", "collect records"),
+        ("--wandb.entity=me", "WANDB_ENTITY"),
     ):
         with pytest.raises(InputError, match=word):
             translated([flag])
-    with pytest.raises(SimError, match="gym-hil"):
-        translated(["--env.type=hill", "--env.task=PandaPickCubeBase-v0"])
+    assert translated(["--env.type=hill", "--env.task=PandaPickCubeBase-v0"]) == ["--env", "gym-hil/panda-pick-cube"]
+    assert translated(["--dataset.repo_id=me/lift", "--dataset.root=lift"]) == ["--dataset", "lift"]
+    assert translated(["--env_eval_freq=0", "--eval_freq", "5"]) == ["--eval-episodes", "0", "--save-every", "5"]
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from tyro.conf import UseAppendAction
 
 from lerobot_sim.errors import InputError
+from lerobot_sim.spec import EnvSpec
 
 from .options import CommonOptions, at_least, filled, read
 
@@ -126,6 +127,7 @@ def main(argv: Sequence[str]) -> int:
     from .train_flags import translated
 
     options = read(TrainOptions, "train", ABOUT, translated(argv))
+    _require_dataset(options.dataset)
     from .console import Console
 
     console = Console(options.json)
@@ -156,9 +158,10 @@ def train(options: TrainOptions, console: Any) -> dict[str, Any]:
     from lerobot_sim.datasets.reader import read_columns, read_info
     from lerobot_sim.training.behavior_cloning import CHECKPOINT, SCORED, STATE_FILE, TrainingConfig
     from lerobot_sim.training.behavior_cloning import train as train_student
+    from lerobot_sim.training.demonstrations import normalise
 
     from .run_folder import RunFolder
-    from .train_loggers import PRODUCTS, logger_of
+    from .train_loggers import PRODUCTS, check_logger, logger_of
     from .train_scores import FOLDER, Scores
 
     origin = read_origin(options.dataset)
@@ -190,21 +193,23 @@ def train(options: TrainOptions, console: Any) -> dict[str, Any]:
         settings |= {"eval_episodes": options.eval_episodes, "save_every": options.save_every, "env": options.env}
         settings |= {"eval_protocol": options.eval_protocol}
     products = (CHECKPOINT, STATE_FILE, SCORED, *PRODUCTS, *([FOLDER] if options.eval_episodes else []))
-    with (
-        contextlib.ExitStack() as stack,
-        RunFolder(root, "train", settings, overwrite=options.overwrite, products=products) as folder,
-    ):
-        checkpoint = root / CHECKPOINT
-        if folder.result and checkpoint.exists():
-            console.say(f"Trained already, with these settings: {checkpoint}")
-            return folder.result
-        columns = read_columns(options.dataset, [*spec.observation, "action"])
-        observations = np.concatenate([columns[name] for name in spec.observation], axis=1)
-        name = options.job_name or f"mlp {spec.id}"
-        tell = logger_of(options.logger, root, settings, stack, project=options.wandb_project, name=name)
+    checkpoint = root / CHECKPOINT
+    with contextlib.ExitStack() as stack:
+        # what cannot be is refused before anything is written or removed
         scores = Scores(options, console) if options.eval_episodes else None
         if scores is not None:
             stack.callback(scores.close)
+            scores.check(lambda there: _require_same_task(spec, there))
+        check_logger(options.logger)
+        columns = read_columns(options.dataset, [*spec.observation, "action"])
+        observations = np.concatenate([columns[name] for name in spec.observation], axis=1)
+        normalise(observations, columns["action"], spec)
+        folder = stack.enter_context(RunFolder(root, "train", settings, overwrite=options.overwrite, products=products))
+        if folder.result and checkpoint.exists():
+            console.say(f"Trained already, with these settings: {checkpoint}")
+            return folder.result
+        name = options.job_name or f"mlp {spec.id}"
+        tell = logger_of(options.logger, root, settings, stack, project=options.wandb_project, name=name)
         on_step = stack.enter_context(_watched(options, console, tell))
         trained = train_student(
             observations,
@@ -229,6 +234,24 @@ def train(options: TrainOptions, console: Any) -> dict[str, Any]:
     scored = "" if trained.success is None else f", {trained.success:.1%} success"
     console.say(f"Checkpoint: {checkpoint} (loss {trained.best_loss:.6f}{scored} after {trained.best_step} updates)")
     return result
+
+
+def _require_dataset(dataset: Path) -> None:
+    """Refuses a folder that is not there, which may be a dataset's name on the hub."""
+    if dataset.is_dir():
+        return
+    name = dataset.as_posix()
+    pull = f", or bring it from the hub: lerobot-sim dataset pull {name}" if name.count("/") == 1 else ""
+    raise InputError(f"--dataset: there is no folder {dataset}. Record one: lerobot-sim collect TASK{pull}.")
+
+
+def _require_same_task(trained: EnvSpec, there: EnvSpec) -> None:
+    """The student acts where it learned; `MLPPolicy.require` says the same of a checkpoint."""
+    if there.id != trained.id:
+        raise InputError(
+            f"The student 'mlp' learns '{trained.id}' here and acts nowhere else, '{there.id}' was to score it. Leave "
+            "--env and --eval-protocol out."
+        )
 
 
 def _refuse_what_is_not_the_students(options: TrainOptions) -> None:

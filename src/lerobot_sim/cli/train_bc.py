@@ -20,10 +20,10 @@ def train_bc(options: TrainOptions, console: Any) -> dict[str, Any]:
     if options.precision != "float32":
         raise InputError(f"--precision {options.precision}: 'bc' is so small that it trains in float32. Leave it out.")
     from lerobot_sim.datasets.layout import read_info
-    from lerobot_sim.training.bc_training import LAST, LOG, STATE_FILE, identity, train
+    from lerobot_sim.training.bc_training import LAST, LOG, STATE_FILE, check, identity, train
 
     from .run_folder import RunFolder
-    from .train_loggers import PRODUCTS, logger_of
+    from .train_loggers import PRODUCTS, check_logger, logger_of
     from .train_scores import FOLDER, Scores
 
     config = _config(options)
@@ -33,6 +33,12 @@ def train_bc(options: TrainOptions, console: Any) -> dict[str, Any]:
         if scores is not None:
             stack.callback(scores.close)
         root = _root(options, config.env[0])
+        check_logger(options.logger)
+        if options.overwrite or not (root / STATE_FILE).exists():
+            # what cannot be is refused before anything is written or removed
+            policy_config = check(options.dataset, config)
+            if scores is not None:
+                scores.check(policy_config.cameras_in)
         settings = {
             **{name: value for name, value in identity(config).items() if name != "env"},
             "policy": "bc",

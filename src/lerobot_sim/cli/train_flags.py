@@ -13,8 +13,6 @@ RENAMED: Mapping[str, str] = {
     "policy.device": "--device",
     "dataset.root": "--dataset",
     "save_freq": "--save-every",
-    "env_eval_freq": "--save-every",
-    "eval_freq": "--save-every",
     "log_freq": "--log-every",
     "eval.n_episodes": "--eval-episodes",
     "training.steps": "--steps",
@@ -45,9 +43,25 @@ REPLACED: Mapping[str, str] = {
     "policy.push_to_hub": _PUSH,
     "policy.repo_id": _PUSH,
     "wandb.enable": "--logger wandb",
+    "dataset.episodes": "a dataset is learned from whole: lerobot-sim dataset split makes one of some of its episodes",
+    "dataset.num_episodes": "episodes are recorded by lerobot-sim collect TASK --episodes N",
     "wandb.mode": "WANDB_MODE=offline (or online) before the command",
 }
 """LeRobot's or the guides' flag -> what does it here."""
+
+_OWN_WORLD = "checkpoints are scored in the dataset's own environment, with its robot and cameras: leave it out"
+
+ROOMS: Mapping[str, str] = {
+    "dataset.image_transforms": "LeRobot's policies see the pictures as they are; bc shifts them: --policy.image_shift",
+    "env.": _OWN_WORLD,
+    "env.wrapper": "who acts is the policy, with the gripper and pictures of the dataset: leave it out",
+    "optimizer.": "a policy has its own optimizer: --learning-rate, --policy.optimizer_weight_decay …",
+    "robot.": _OWN_WORLD,
+    "scheduler.": "a policy has its own scheduler: --policy.scheduler_warmup_steps … where it has one",
+    "teleop.": "nobody steers while a policy learns: lerobot-sim collect records demonstrations",
+    "wandb.": "Weights & Biases reads its own variables, such as WANDB_ENTITY, before the command",
+}
+"""How other flags of LeRobot's and the guides' begin -> what does it here; the longest counts."""
 
 _TRUE, _FALSE = ("true",), ("false",)
 
@@ -63,6 +77,8 @@ _DROPPED: Mapping[str, tuple[str, ...]] = {
 }
 """Flag -> values that ask for what happens anyway."""
 
+_EVALUATED = ("env_eval_freq", "eval_freq")
+_DATASET = ("dataset", "dataset.root")
 _PRETRAINED = ("pretrained", "policy.path", "policy.pretrained_path")
 _ENV = ("env.type", "env.task")
 
@@ -76,12 +92,17 @@ def translated(argv: Sequence[str]) -> list[str]:
     result: list[str] = []
     env: list[str] = []
     rest = list(argv)
-    tuned = any(_plain(argument.partition("=")[0]) in _PRETRAINED for argument in rest)
+    names = {_plain(argument.partition("=")[0]) for argument in rest}
+    told_elsewhere: set[str] = set()
+    if not names.isdisjoint(_PRETRAINED):
+        told_elsewhere.add("training.fine_tuning")
+    if not names.isdisjoint(_DATASET):
+        told_elsewhere.add("dataset.repo_id")  # LeRobot wants the name of a folder's dataset, too
     while rest:
         argument = rest.pop(0)
         name, given, value = argument.partition("=")
         plain = _plain(name)
-        if not name.startswith("--") or not ("." in plain or plain in RENAMED or plain in REPLACED):
+        if not name.startswith("--") or not ("." in plain or plain in {*RENAMED, *REPLACED, *_EVALUATED}):
             result.append(argument)
             continue
         if not given:
@@ -90,7 +111,7 @@ def translated(argv: Sequence[str]) -> list[str]:
             value = rest.pop(0)
         if plain in _ENV:
             env.append(f"--{plain}={value}")
-        elif plain != "training.fine_tuning" or not tuned:
+        elif plain not in told_elsewhere:
             result += _ours(name, plain, value)
     return [*result, *_env(env)]
 
@@ -114,10 +135,16 @@ def _ours(name: str, plain: str, value: str) -> list[str]:
         return []
     if plain in RENAMED:
         return [RENAMED[plain], value]
+    if plain in _EVALUATED:  # LeRobot's 0: never
+        return ["--save-every", value] if value != "0" else ["--eval-episodes", "0"]
     if plain == "wandb.enable" and value.lower() in _TRUE:
         return ["--logger", "wandb"]
     if plain in REPLACED:
         raise InputError(f"{name} is LeRobot's: here, {REPLACED[plain]}.")
     if plain.startswith("policy."):
         return ["--setting", f"{plain.removeprefix('policy.')}={value}"]
-    raise unknown_name("flag of LeRobot's", name, [f"--{one}" for one in (*RENAMED, *REPLACED, *_ENV)])
+    room = max((begun for begun in ROOMS if plain.startswith(begun)), key=len, default="")
+    if room:
+        raise InputError(f"{name} is LeRobot's: here, {ROOMS[room]}.")
+    known = [f"--{one}" for one in (*RENAMED, *REPLACED, *_EVALUATED, *_ENV)]
+    raise unknown_name("flag of LeRobot's", name, known)

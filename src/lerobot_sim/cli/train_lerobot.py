@@ -24,6 +24,7 @@ def train_lerobot(options: TrainOptions, console: Any) -> dict[str, Any]:
     at_least(0, seed=options.seed, batch_size=options.batch_size, eval_episodes=options.eval_episodes)
     at_least(0, workers=options.workers, prefetch=options.prefetch, cache_mb=options.cache_mb)
     from lerobot_sim.datasets.layout import read_info
+    from lerobot_sim.policies.lerobot import check_features
     from lerobot_sim.training.lerobot_learner import LAST, Learner, preflight
     from lerobot_sim.training.lerobot_training import train
 
@@ -51,11 +52,11 @@ def train_lerobot(options: TrainOptions, console: Any) -> dict[str, Any]:
         check_logger(options.logger)
         learner = None
         if options.overwrite or not (root / LAST).exists():
-            learner = Learner(
-                options.dataset, config
-            )  # what cannot be is refused before anything is written or removed
+            # what cannot be is refused before anything is written or removed
+            learner = Learner(options.dataset, config)
             if scores is not None:
-                scores.check(learner.policy.config)
+                policy_config = learner.policy.config
+                scores.check(lambda spec: check_features(spec, policy_config))
         run = stack.enter_context(RunFolder(root, "train", settings, overwrite=options.overwrite, products=products))
         name = options.job_name or f"{options.policy} {scores.name if scores else options.dataset.name}"
         tell = logger_of(options.logger, root, settings, stack, project=options.wandb_project, name=name)

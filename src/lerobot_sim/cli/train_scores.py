@@ -6,11 +6,13 @@ They choose the checkpoint, so they have seeds of their own (`evaluation.score`)
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from lerobot_sim.errors import InputError, SimError
+from lerobot_sim.spec import EnvSpec
 
 from .train import TrainOptions
 from .train_loggers import Tell
@@ -65,17 +67,15 @@ class Scores:
                 "those that it scores: the best one's score under it flatters. Say so where you report it."
             )
 
-    def check(self, policy_config: Any) -> None:
-        """Refuses a policy that reads what an environment has not; before the first update.
+    def check(self, fits: Callable[[EnvSpec], object]) -> None:
+        """Refuses a policy that an environment is not for; before the first update.
 
-        Raises:
-            InputError: With what does not fit.
+        Args:
+            fits: Asked about each task's environment; raises InputError with what does not fit.
         """
-        from lerobot_sim.policies.lerobot import check_features
-
         for task in self._plan.tasks:
             if not task.keys:
-                check_features(task.spec, policy_config)
+                fits(task.spec)
 
     def score(self, step: int, checkpoint: Path, root: Path, tell: Tell) -> float:
         """A checkpoint's success rate, tasks weighing the same; its results stay in the run's folder.

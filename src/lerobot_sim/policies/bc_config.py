@@ -84,14 +84,13 @@ def acting_settings(given: Mapping[str, Any], trained: BCSettings) -> BCSettings
     Raises:
         InputError: Another setting, none at all of that name, or a value that cannot be.
     """
-    changed = settings_from({"n_action_steps": trained.n_action_steps, **given}, trained)
-    fixed = [name for name in given if name != "n_action_steps"]
+    fixed = [name for name in given if name in asdict(trained) and name != "n_action_steps"]
     if fixed:
         raise InputError(
             f"{', '.join(fixed)}: what a 'bc' policy is was settled as it was trained. How it acts can be set: "
             "n_action_steps."
         )
-    return changed
+    return settings_from({"n_action_steps": trained.n_action_steps, **given}, trained)
 
 
 @dataclass(frozen=True, kw_only=True)

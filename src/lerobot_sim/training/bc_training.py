@@ -137,8 +137,7 @@ def train(
         SimError: The loss left the finite numbers.
         KeyboardInterrupt: Passed on; the state is saved.
     """
-    with FrameReader(dataset, [], cache_bytes=config.cache_bytes) as plain:
-        policy_config = _policy_config(plain, config)
+    policy_config = _config_for(dataset, config)
     with FrameReader(dataset, policy_config.cameras, cache_bytes=config.cache_bytes) as reader:
         with one_torch_thread(not policy_config.cameras):
             run = _Run(reader, folder, config, policy_config)
@@ -149,6 +148,18 @@ def train(
                 return run.result()
             with one_torch_thread(not policy_config.cameras):
                 _learn(run, reader, on_step, on_log)
+
+
+def check(dataset: Path, config: BCTrainingConfig) -> BCConfig:
+    """What a run's policy reads; refuses what cannot be trained before anything is written.
+
+    Raises:
+        MissingExtraError: torch is not installed.
+        InputError: Settings, features or a device that do not fit.
+    """
+    policy = _config_for(dataset, config)
+    _new_network(policy, config)
+    return policy
 
 
 def learning_rate_at(config: BCTrainingConfig, step: int) -> float:
@@ -185,6 +196,22 @@ def _learn(
                 raise KeyboardInterrupt
 
 
+def _config_for(dataset: Path, config: BCTrainingConfig) -> BCConfig:
+    with FrameReader(dataset, [], cache_bytes=config.cache_bytes) as reader:
+        return _policy_config(reader, config)
+
+
+def _new_network(policy: BCConfig, config: BCTrainingConfig) -> Any:
+    """The network that a run begins with, its frozen parts taken out of training."""
+    network = bc.new_network(policy, config.device, config.seed)
+    if config.pretrained:
+        place = bc_folder(Path(config.pretrained))
+        assert place is not None  # it was read
+        network.load_state_dict(bc.load(place, config.device)[1].state_dict())
+    freeze(network, config.freeze)
+    return network
+
+
 def _policy_config(reader: FrameReader, config: BCTrainingConfig) -> BCConfig:
     """What the policy reads: of the one to begin from, or of the dataset."""
     env_id, version = config.env
@@ -208,12 +235,7 @@ class _Run:
 
     def __init__(self, reader: FrameReader, folder: Path, config: BCTrainingConfig, policy: BCConfig) -> None:
         self.config, self.policy, self.folder = config, policy, folder
-        self.network = bc.new_network(policy, config.device, config.seed)
-        if config.pretrained:
-            place = bc_folder(Path(config.pretrained))
-            assert place is not None  # it was read
-            self.network.load_state_dict(bc.load(place, config.device)[1].state_dict())
-        freeze(self.network, config.freeze)
+        self.network = _new_network(policy, config)
         import torch
 
         self._torch = torch
