@@ -129,9 +129,13 @@ def test_ids_are_found_and_a_slash_becomes_a_dot():
         gymnasium_family.spec("ALE.Pong-v5")
 
 
-def test_what_cannot_be_is_said():
+@needs("gymnasium", MODULE)
+def test_a_module_that_is_nowhere_is_named():  # it is not here, so it is looked for where gymnasium is set up
     with pytest.raises(InputError, match="no_such_module"):
         gymnasium_family.spec("CartPole-v1", module="no_such_module")
+
+
+def test_what_cannot_be_is_said():
     with pytest.raises(InputError, match="gravity"):
         gymnasium_family.spec("CartPole-v1", make_options={"gravity": 3})
     with pytest.raises(UnknownNameError, match="success_key"):

@@ -1,7 +1,6 @@
 """A worker, the adapters and what they import of the ground floor in Python 3.10, with NumPy and nothing else."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lerobot_sim import registry
+from lerobot_sim.simulators.host.install_build import _python_for
 from lerobot_sim.simulators.host.install_uv import find_uv
 from lerobot_sim.testing import CHECKS
 
