@@ -134,6 +134,32 @@ def test_a_joint_at_its_limit_is_told():
     np.testing.assert_allclose(rows["joint_limit"][0], 1 / 7, atol=1e-6)
 
 
+def test_a_tip_outside_of_its_bounds_is_told():
+    """Its target is held within them: it can only begin outside, and comes back."""
+    high = {"bounds": {"min": [0.2, -0.3, 0.0], "max": [0.6, 0.3, 0.04]}}
+    still = np.tile(np.array([0, 0, 0, 1], "f4"), (40, 1))
+    beyond = []
+    for params in ({}, {"ee_action_space_params": high}):
+        env = ours(MODULE, "panda-pick-cube", **params)
+        rows = episode_here(env, 1, still)
+        env.close()
+        heights = rows[STATE][1:, -1]
+        beyond.append(rows["workspace_violation"])
+    assert (beyond[0] == 0).all()
+    out = heights - 0.04 > 1e-3
+    assert 0 < out.sum() < len(out)
+    np.testing.assert_allclose(beyond[1][out], heights[out] - 0.04, atol=1e-6)
+    assert (beyond[1][~out] == 0).all()
+
+
+def test_the_tip_is_inside_while_it_is_held_at_its_bounds():
+    env = ours(MODULE, "panda-pick-cube")
+    rows = episode_here(env, 1, np.tile(np.array([0, 1, 0, 1], "f4"), (60, 1)))
+    env.close()
+    assert rows[STATE][-1, -2] == pytest.approx(0.3, abs=1e-4)
+    assert (rows["workspace_violation"] == 0).all()
+
+
 @pytest.mark.parametrize("axis", range(3), ids="xyz")
 @pytest.mark.parametrize("task", gym_hil.tasks())
 def test_a_step_has_the_length_that_was_asked(task, axis):

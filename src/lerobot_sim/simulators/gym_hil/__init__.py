@@ -84,7 +84,7 @@ def make(task: str, num_envs: int = 1, **options: Any) -> Env:
 def metrics(task: str, options: Options) -> tuple[str, ...]:
     """Names of the metrics: how far the task is, what the robot felt, the penalty for using the gripper."""
     progress = "lift" if task == "panda-pick-cube" else "boxes_placed"
-    names = (progress, "contact_force", "joint_limit")
+    names = (progress, "contact_force", "joint_limit", "workspace_violation")
     return (*names, "gripper_penalty") if options.use_gripper else names
 
 

@@ -35,7 +35,7 @@ from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, Camera, EnvSpec
 
 from . import INSTRUCTIONS, metrics
 from .options import Options
-from .touch import Touch
+from .touch import Touch, outside
 
 _CAMERAS = {"front": "front", "wrist": "handcam_rgb"}
 _INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
@@ -113,6 +113,7 @@ class GymHilSimulation:
         success = bool(info["succeed"])
         penalty = float(info.get("discrete_penalty", 0.0))
         found = {"gripper_penalty": penalty, **self._progress(), **self._touch.found()}
+        found["workspace_violation"] = outside(observation["agent_pos"][-3:], *self._base._cartesian_bounds)
         return Outcome(
             self._observation(observation),
             float(reward),

@@ -1,4 +1,4 @@
-"""What gym-hil's robot feels during a step: contact forces, and joints at their limits."""
+"""What gym-hil's robot feels during a step: contact forces, joints at their limits, a tip out of its bounds."""
 
 # pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
@@ -14,6 +14,15 @@ import numpy as np
 
 AT_LIMIT = 1e-3
 """rad from a joint's limit: nearer, it is at it."""
+
+OUTSIDE_M = 1e-3
+"""m: the tip's target is held within its bounds, and the tip passes them by less than 0.1 mm while it is held there."""
+
+
+def outside(tip: Any, low: Any, high: Any) -> float:
+    """How far a tip is outside of its bounds in m; 0 inside, and where it is nearer than `OUTSIDE_M`."""
+    away = float(np.linalg.norm(np.maximum(np.maximum(low - tip, tip - high), 0.0)))
+    return away if away > OUTSIDE_M else 0.0
 
 
 class Touch:
