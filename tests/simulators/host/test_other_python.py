@@ -37,12 +37,7 @@ def python310(tmp_path_factory):
     """Python 3.10 with NumPy alone, of what is on this machine already."""
     folder = tmp_path_factory.mktemp("python310") / "venv"
     python = folder / "bin" / "python"
-    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    of_pyenv = sorted(versions.glob("3.10.*/bin/python"))  # uv itself does not look there
-    steps = [
-        ["venv", "--python", *(of_pyenv[-1:] or ["3.10"]), folder],
-        ["pip", "install", "--python", python, "numpy"],
-    ]
+    steps = [["venv", "--python", _python_for("3.10"), folder], ["pip", "install", "--python", python, "numpy"]]
     for step in steps:
         done = subprocess.run([find_uv(), *step, "--offline", "--no-config"], capture_output=True, text=True)
         if done.returncode:
