@@ -44,6 +44,22 @@ OTHER = {
         "device": "cuda",
     }
 }
+CLASS = {
+    "env_type": "hil",
+    "task": "PandaPickCubeBase-v0",
+    "wrapper": {
+        "control_mode": "spacemouse",
+        "use_gripper": True,
+        "resize_size": [128, 128],
+        "add_joint_velocity_to_observation": True,
+        "gripper_penalty": -0.02,
+        "display_cameras": False,
+        "control_time_s": 150.0,
+        "reset_time_s": 150.0,
+        "fixed_reset_joint_positions": [0.0, 0.0, 0.0, -1.57, 0.0, 1.57, 0.0],
+    },
+    "features": {"observation.state": {"type": "STATE", "shape": [18]}},
+}
 LEROBOT = {
     "env": {
         "type": "gym_manipulator",
@@ -114,6 +130,17 @@ def test_a_file_with_keys_that_gym_hil_has_no_use_for_is_read_as_it_stands(caplo
     assert "reset_time_s=5.0` changes nothing" in told[1]
     assert "max_gripper_pos=30.0` changes nothing" in told[0]
     assert "SO-100" in told[0]
+
+
+def test_the_guides_wrapper_keys_are_read_from_a_file_and_as_keywords():
+    config = read_config(CLASS)
+    assert (config.task, config.device) == ("panda-pick-cube", "spacemouse")
+    spec = gym_hil.spec(config.task, **config.options)
+    assert set(spec.options) == {"gripper_penalty", "control_time_s", "fixed_reset_joint_positions"}
+    assert spec.max_steps == 1500
+    keywords = {"control_mode": "policy", "resize_size": [64, 64], "control_time_s": 100.0, "reset_time_s": 50.0}
+    outer = {"render_mode": None, "image_obs": True, "use_gripper": True, "wrapper_kwargs": keywords}
+    assert gym_hil.spec("panda-pick-cube", **outer).max_steps == 1000
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -217,7 +244,7 @@ def test_a_spec_makes_its_environment_again():
 
 
 def test_the_guides_files_are_told_from_others():
-    assert all(is_guide(keys) for keys in (GUIDE, OTHER, LEROBOT))
+    assert all(is_guide(keys) for keys in (GUIDE, OTHER, CLASS, LEROBOT))
     assert not is_guide({"name": "my-arm", "model_path": "arm.xml"})
     assert not is_guide({"isaac_sim_config": {}})
 

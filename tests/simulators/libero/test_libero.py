@@ -1,5 +1,6 @@
 """LIBERO behind the contract: starts, pictures, lanes on one stage, faults, offline."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from lerobot_sim.errors import InputError
+from lerobot_sim.simulators import libero
 from lerobot_sim.spec import Camera
 from lerobot_sim.testing import CHECKS
 from tests.simulators.conftest import needs
@@ -69,6 +71,25 @@ def test_an_initial_state_is_the_same_start_whatever_the_seed(env):
     assert not same(first, first, 0, 1)
     assert same(first, env.reset([0, 1], [0, 57]), 0, 1)  # seed 57 of 50 states
     assert env.instructions[0] == "open the middle drawer of the cabinet"
+
+
+@pytest.mark.parametrize("init_states", [True, False])
+def test_the_guides_call_as_it_stands_begins_with_the_seed_that_it_names(init_states):
+    guide = {"image_size": (224, 224), "cameras": ["agentview_image", "robot0_eye_in_hand_image"]}
+    with contextlib.ExitStack() as opened:
+        first, other = (
+            opened.enter_context(
+                contextlib.closing(
+                    libero.create_env(task_suite="libero_10", task_id=0, init_states=init_states, **guide, **seed)
+                )
+            )
+            for seed in ({"seed": 42}, {})
+        )
+        begun = first.reset([0], [0])
+        assert same(begun, other.reset([0], [42]))
+        assert not same(begun, other.reset([0], [0]))
+        first.reset([0], [2**63 - 1])
+        assert {name: camera.height for name, camera in first.spec.cameras.items()} == {"front": 224, "wrist": 224}
 
 
 def test_initial_states_are_from_0_to_49(env):

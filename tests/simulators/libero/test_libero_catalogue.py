@@ -92,6 +92,7 @@ def test_the_guides_keys_work():
         "wrist": (224, 224),
     }
     assert spec.options == {"image_size": [224, 224]}
+    assert libero.spec("libero_10-0", seed=42).options == {"seed": 42}
     assert libero.spec("libero_10-0", **spec.options) == spec
     assert list(libero.spec("libero_10-0", cameras="agentview_image").cameras) == ["front"]
     assert not libero.spec("libero_10-0", init_states=False).params
@@ -106,7 +107,8 @@ def test_options_round_trip():
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"seed": 42}, "reset"),
+        ({"seed": -1}, "whole number"),
+        ({"seed": True}, "whole number"),
         ({"include_language_instruction": False}, "instructions"),
         ({"task_suite": "libero_10"}, "libero/libero_10-0"),
         ({"control_mode": "absolute"}, "relative"),
@@ -127,8 +129,9 @@ def test_create_env_names_what_is_wrong_before_anything_starts():
     with pytest.raises(InputError, match="0 to 9") as caught:
         libero.create_env("libero_object", 11)
     assert "12 tasks" in str(caught.value)
-    with pytest.raises(InputError, match="reset"):
-        libero.create_env(task_suite="libero_10", task_id=0, seed=42, **GUIDE)
+    for task_id in ("3", 1.0, True):
+        with pytest.raises(InputError, match="task_id: expected a whole number"):
+            libero.create_env("libero_10", task_id)
     with pytest.raises(UnknownNameError, match="libero_goal"):
         libero.create_env("libero_gaol")
 

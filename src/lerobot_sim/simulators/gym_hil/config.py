@@ -18,7 +18,7 @@ _logger = logging.getLogger(__name__)
 
 _OUTER = ("gym_hil_config", "env")
 _TRAINERS = ("device", "dataset", "mode", "max_parallel_tasks", "disable_env_checker")
-_NOT_OURS = ("features", "features_map", "name", "type", "robot", "teleop", *_TRAINERS)
+_NOT_OURS = ("features", "features_map", "name", "type", "env_type", "robot", "teleop", *_TRAINERS)
 """Keys of the guides' files that say nothing of the environment: the trainer's, a real robot, what the spec says."""
 
 
@@ -40,7 +40,8 @@ def is_guide(keys: Mapping[str, Any]) -> bool:
     """Whether a file's keys are those of a guide to gym-hil, and not of something else."""
     env: Any = keys.get("env", keys)
     named: Mapping[str, Any] = cast("Mapping[str, Any]", env) if isinstance(env, Mapping) else {}
-    return "gym_hil_config" in keys or named.get("name") in ("gym_hil", "franka_sim") or named.get("type") == "hil"
+    kind = named.get("type", named.get("env_type"))
+    return "gym_hil_config" in keys or named.get("name") in ("gym_hil", "franka_sim") or kind in ("hil", "hill")
 
 
 def read_config(source: Path | str | Mapping[str, Any]) -> Config:

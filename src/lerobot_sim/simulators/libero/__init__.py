@@ -66,7 +66,7 @@ def create_env(task_suite: str, task_id: int = 0, *, num_envs: int = 1, **option
         task_suite: Such as "libero_10".
         task_id: Place of the task in its suite.
         num_envs: Number of lanes.
-        options: See `lerobot_sim.simulators.libero.options`; a `seed` is given to `reset`.
+        options: See `lerobot_sim.simulators.libero.options`.
 
     Raises:
         InputError: No such task, or a keyword that something else replaces.
@@ -74,6 +74,9 @@ def create_env(task_suite: str, task_id: int = 0, *, num_envs: int = 1, **option
     from lerobot_sim import registry
 
     names = suite(task_suite)
+    given: Any = task_id
+    if isinstance(given, bool) or not isinstance(given, int):
+        raise InputError(f"task_id: expected a whole number, {given!r} came.")
     if not 0 <= task_id < len(names):
         raise InputError(
             f"task_id: '{suite_name(task_suite)}' has tasks 0 to {len(names) - 1}, {task_id} came. "

@@ -99,6 +99,7 @@ class LiberoSimulation:
         turns.join(self)
 
     def reset(self, seed: int, params: Mapping[str, NDArray[Any]]) -> tuple[Mapping[str, NDArray[Any]], bool]:
+        seed = (seed + self._options.seed + 2**63) % 2**64 - 2**63  # 64 bits, whatever is added
         self._seed, self._initial = seed, BY_SEED
         with self._turns.of(self, afresh=True) as stage:
             if self._options.init_states:

@@ -7,6 +7,7 @@
 | `cameras` | which cameras there are: `front` (LIBERO's agentview), `wrist` (robot0_eye_in_hand) |
 | `mirrored` | pictures with left and right changed, as LeRobot's and OpenVLA's LIBERO datasets hold them |
 | `max_steps` | the time limit, instead of the suite's published one |
+| `seed` | added to the episodes' own seeds: with 42, an episode of seed 0 is that of seed 42 without |
 """
 
 from __future__ import annotations
@@ -28,13 +29,11 @@ _CAMERA_NAMES: Mapping[str, str] = {
     "image2": "wrist",
 }
 
-_SEED = "an episode's seed is given to its reset: env.reset([0], [42]), or --seed on a command"
 _LANGUAGE = "the instruction is always there, as `Env.instructions` and as `task` in a dataset; it is in no array"
 _TASK = "the id says which task: 'libero/<suite>-<task_id>', such as 'libero/libero_10-0'"
 _SIZE = "it is `image_size` here"
 
 _REPLACED: Mapping[str, str] = {
-    "seed": _SEED,
     "task_suite": _TASK,
     "task": _TASK,
     "task_id": _TASK,
@@ -73,6 +72,7 @@ class Options:
     cameras: tuple[str, ...] = tuple(CAMERAS)
     mirrored: bool = False
     max_steps: int | None = None
+    seed: int = 0
 
 
 def read(task: str, given: Mapping[str, Any]) -> Options:
@@ -122,6 +122,12 @@ def _whole(key: str, value: Any) -> int:
     return value
 
 
+def _seed(key: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**32:
+        raise InputError(f"{key}: expected a whole number from 0 to {2**32 - 1}, {value!r} came.")
+    return value
+
+
 def _limit(key: str, value: Any) -> int | None:
     return None if value is None else _whole(key, value)
 
@@ -152,4 +158,5 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "cameras": _cameras,
     "mirrored": _flag,
     "max_steps": _limit,
+    "seed": _seed,
 }
