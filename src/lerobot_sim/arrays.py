@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -59,4 +60,9 @@ def zeros_like_batch(array: Array, count: int) -> Array:
 
 def dtype_name(array: Array) -> str:
     """NumPy's name of an array's dtype, for torch's as well."""
-    return str(array.dtype).removeprefix("torch.")
+    return _name_of(array.dtype)
+
+
+@cache
+def _name_of(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")

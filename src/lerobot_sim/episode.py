@@ -89,13 +89,16 @@ class EpisodeFold:
     def add(self, frames: Frames) -> list[Episode]:
         """Takes one tick and returns the episodes that ended with it; retried ones are dropped."""
         columns = self._columns[frames.env]
-        rows = np.flatnonzero(frames.active)
+        rows = frames.active.nonzero()[0]
         at = frames.t[rows]
-        needed = int(at.max(initial=0)) + 1
+        first, last = (int(at.min()), int(at.max())) if len(at) else (0, 0)
+        every = len(rows) == len(frames.active)
+        # while all lanes are in step, as they begin, a slice: it costs a third of the indices
+        place = (slice(None), first) if every and first == last else (rows, at)
         single = {"action": frames.action, "reward": frames.reward, "success": frames.success}
         groups = {"observation": frames.observation, "": single, "metrics": frames.metrics, "columns": frames.columns}
         for group, batch in groups.items():
-            self._write(columns, group, batch, rows, at, needed)
+            self._write(columns, group, batch, None if every else rows, place, last + 1)
         if not frames.end.any():
             return []
         ended = frames.active & (frames.end != End.RUNNING) & ~frames.retry
@@ -106,8 +109,8 @@ class EpisodeFold:
         columns: dict[tuple[str, str], NDArray[Any]],
         group: str,
         batch: Mapping[str, Array],
-        rows: NDArray[np.int64],
-        at: NDArray[np.int64],
+        rows: NDArray[np.int64] | None,
+        place: tuple[Any, Any],
         needed: int,
     ) -> None:
         for name, value in batch.items():
@@ -121,7 +124,7 @@ class EpisodeFold:
             elif column.shape[1] < needed:
                 column = np.concatenate([column, np.empty_like(column)], axis=1)
                 columns[group, name] = column
-            column[rows, at] = host if len(rows) == len(host) else host[rows]
+            column[place] = host if rows is None else host[rows]
 
     def _episode(self, frames: Frames, lane: int) -> Episode:
         start = frames.starts[lane]

@@ -206,7 +206,7 @@ class Slot:
             end[active & asked & (end == End.RUNNING)] = End.OPERATOR
         self._ended = active & (end != End.RUNNING)
         retry = np.zeros_like(active)
-        for lane in np.flatnonzero(self._ended):
+        for lane in self._ended.nonzero()[0]:
             start = self.starts[int(lane)]
             assert start is not None
             again = "rerecord_episode" in decision.events and bool(decision.events["rerecord_episode"][lane])
@@ -243,12 +243,12 @@ class Gather:
     """Observations of all environments as one batch for the policy; one environment's are passed on as they are."""
 
     def __init__(self, slots: Sequence[Slot], total: int) -> None:
-        self._single = len(slots) == 1
+        self.single = len(slots) == 1
         self._total = total
 
     def gather(self, slots: Sequence[Slot]) -> tuple[Batch, NDArray[np.bool_]]:
         """The batch and the mask of the lanes that are to decide now; rows of other environments are zeros."""
-        if self._single:
+        if self.single:
             return {**slots[0].observation, **slots[0].images}, slots[0].active.copy()
         active = np.zeros(self._total, np.bool_)
         batch: Batch = {}

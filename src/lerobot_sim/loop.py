@@ -174,8 +174,11 @@ def _begin(
             slot.settle(policy)
         else:
             running[pool.submit(_timed_begin, slot)] = slot
-    here = [slot for slot in parked if pool is None or slot not in beginning]
-    return [slot for slot in here if not slot.active.any()], [slot for slot in here if slot.active.any()]
+    parted: tuple[list[Slot], list[Slot]] = [], []
+    for slot in parked:
+        if pool is None or slot not in beginning:
+            parted[bool(slot.active.any())].append(slot)
+    return parted
 
 
 def _timed_step(slot: Slot) -> tuple[Step | None, float]:
@@ -224,8 +227,11 @@ def _decide(
     batch, active = gather.gather(ready)
     decision = policy.act(batch, like(active, next(iter(batch.values()), active)))
     profile.add("policy", since)
+    if gather.single:
+        ready[0].decision = decision
+        return
     for slot in ready:
-        own = slot.lanes if len(active) != slot.env.num_envs else slice(None)
+        own = slot.lanes
         slot.decision = Decision(
             decision.action[own],
             {name: value[own] for name, value in decision.columns.items()},

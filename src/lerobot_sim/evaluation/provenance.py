@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -14,6 +15,11 @@ PACKAGES = ("numpy", "mujoco", "gymnasium", "torch", "lerobot", "av")
 
 def versions() -> dict[str, str]:
     """Versions of what an evaluation may depend on; nothing is imported."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
     found = {"lerobot-sim": __version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
