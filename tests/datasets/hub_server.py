@@ -338,6 +338,7 @@ ROUTES = (
     ("DELETE", f"/api/datasets/{ID}/tag/([^/]+)", "untag"),
     ("GET", f"/api/datasets/{ID}", "info"),
     ("GET", f"/api/models/{ID}/revision/([^/]+)", "info"),
+    ("GET", f"/api/models/{ID}/tree/([^/]+)", "tree"),
     ("GET", f"/api/models/{ID}", "info"),
     ("GET HEAD", f"/{ID}/resolve/([^/]+)/(.+)", "resolve"),
     ("POST", r"/datasets/([^/]+/[^/]+)\.git/info/lfs/objects/batch", "batch"),

@@ -1,4 +1,4 @@
-"""`--policy`: a policy's name, the path of a checkpoint, or the address of a policy server."""
+"""`--policy`: a policy's name, a checkpoint's path or name on the hub, or the address of a policy server."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from lerobot_sim import registry
 from lerobot_sim.errors import InputError, unknown_name
 from lerobot_sim.policies import bc_config
-from lerobot_sim.policies.lerobot_files import WEIGHTS, checkpoint_folder, said_settings
+from lerobot_sim.policies.lerobot_files import WEIGHTS, checkpoint_folder, folder_of, is_of_hub, said_settings
 from lerobot_sim.policy import Policy
 from lerobot_sim.spec import EnvSpec
 
@@ -39,6 +39,7 @@ def policy_for(argument: str, spec: EnvSpec, settings: Mapping[str, Any] | None 
 
     Raises:
         InputError: Neither a policy's name nor an existing file, or settings that it cannot have.
+        SimError: The hub cannot be reached, or has no such checkpoint.
     """
     if not settings:
         return _policy_for(argument, spec, {})
@@ -47,7 +48,7 @@ def policy_for(argument: str, spec: EnvSpec, settings: Mapping[str, Any] | None 
 
 
 def _policy_for(argument: str, spec: EnvSpec, settings: Mapping[str, Any]) -> tuple[Policy, str]:
-    path = Path(argument)
+    path = folder_of(argument, None) if is_of_hub(argument) else Path(argument)
     folder = bc_config.bc_folder(path)
     student = path if path.is_file() else path / "best_policy.npz"
     checkpoint = None if folder or student.is_file() else checkpoint_folder(path)

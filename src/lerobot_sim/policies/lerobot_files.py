@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -17,6 +18,7 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 _FIXED = {"device", "input_features", "output_features", "pretrained_path", "push_to_hub", "repo_id", "type"}
 """Settings of a config that are no settings of how a checkpoint acts."""
 
+_OF_HUB = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]*(?<!\.npz)(@[\w.-]+)?")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
@@ -33,6 +35,11 @@ def checkpoint_folder(path: Path) -> Path | None:
     """The folder of a checkpoint in `path`: itself, or where `lerobot-train` leaves its last one."""
     places = (path, path / "pretrained_model", path / "checkpoints" / "last" / "pretrained_model")
     return next((place for place in places if is_checkpoint(place)), None)
+
+
+def is_of_hub(checkpoint: str) -> bool:
+    """Whether it reads as "owner/name" or "owner/name@revision", and not as a path: there is no folder "owner" here."""
+    return _OF_HUB.fullmatch(checkpoint) is not None and not Path(checkpoint).parent.exists()
 
 
 def folder_of(checkpoint: str, revision: str | None) -> Path:
