@@ -2,11 +2,9 @@
 
 import json
 
-import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
-from lerobot_sim.bridges.lerobot_arm import SimArm
+from tests.bridges.lerobot_run import ROBOT, TRAIN, check_arm_does, pictures, rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -45,10 +43,7 @@ def test_eval_scores_an_untrained_act_from_pictures(run, tmp_path):
         "--policy.device=cpu",
         "--env.type=sim",
         "--env.task=mujoco/lift",
-        "--env.robot=so100",
-        "--env.cameras=[front]",
-        "--env.observation_height=64",
-        "--env.observation_width=64",
+        *pictures(64),
         "--eval.n_episodes=2",
         "--eval.batch_size=2",
         "--output_dir=scores",
@@ -63,41 +58,18 @@ def test_eval_scores_an_untrained_act_from_pictures(run, tmp_path):
 
 def test_train_evaluates_between_its_updates(run, tmp_path):
     run("lerobot-sim", "collect", "mujoco/lift", "--episodes", "2", "--output-dir", "data", cwd=tmp_path)
-    run(
-        "lerobot-train",
-        "--policy.type=act",
-        "--policy.pretrained_backbone_weights=null",
-        "--policy.device=cpu",
-        "--policy.push_to_hub=false",
-        "--policy.dim_model=32",
-        "--policy.n_heads=2",
-        "--policy.dim_feedforward=32",
-        "--dataset.repo_id=me/lift",
-        "--dataset.root=data",
-        "--env.type=sim",
-        "--env.task=mujoco/lift",
-        "--batch_size=2",
-        "--num_workers=0",
-        "--steps=2",
-        "--env_eval_freq=2",
-        "--eval.n_episodes=1",
-        "--eval.batch_size=1",
-        "--save_freq=2",
-        "--wandb.enable=false",
-        "--output_dir=trained",
-        cwd=tmp_path,
-    )
+    run(*TRAIN, cwd=tmp_path)
     assert (tmp_path / "trained/checkpoints/000002/pretrained_model/model.safetensors").exists()
     assert list((tmp_path / "trained/eval").rglob("*.mp4"))
 
 
-def test_record_and_replay_on_the_simulated_arm(run, tmp_path):
-    robot = ("--robot.type=sim", "--robot.task=mujoco/lift", "--robot.model=so100", "--robot.id=one", "--robot.seed=5")
+def test_record_and_replay_are_the_real_arms_commands(run, tmp_path):
+    robot = (*ROBOT, "--robot.seed=5", "--robot.port=/dev/ttyACM0", "--robot.use_degrees=true")  # a real arm's, too
     dataset = ("--dataset.repo_id=me/waves", "--dataset.root=waves")
     run(
         "lerobot-record",
         *robot,
-        "--robot.camera_names=[front]",
+        "--robot.cameras={front: {type: opencv, index_or_path: 0, width: 128, height: 96, fps: 30}}",
         "--teleop.type=wave",
         "--teleop.id=one",
         *dataset,
@@ -114,15 +86,7 @@ def test_record_and_replay_on_the_simulated_arm(run, tmp_path):
     assert info["total_episodes"] == 2
     assert info["robot_type"] == "sim"
     assert tuple(info["features"]["action"]["names"]) == JOINTS
-    assert info["features"]["observation.images.front"]["shape"] == [128, 128, 3]
-    rows = pq.read_table(tmp_path / "waves/data").to_pydict()
-    for episode in range(2):
-        own = np.array(rows["episode_index"]) == episode
-        states, actions = np.array(rows["observation.state"])[own], np.array(rows["action"])[own]
-        arm = SimArm("mujoco/lift", "so100", cameras=[], seed=5 + episode)  # each episode a scene of its own
-        arm.begin()
-        for state, action in zip(states, actions, strict=True):
-            np.testing.assert_allclose([arm.observe()[name] for name in JOINTS], state, atol=0.05)
-            arm.act(dict(zip(JOINTS, action.tolist(), strict=True)))
-        arm.close()
+    assert info["features"]["observation.images.front"]["shape"] == [96, 128, 3]
+    for episode in range(2):  # each a scene of its own
+        check_arm_does(rows(tmp_path / "waves"), episode, seed=5 + episode, within=0.05)
     run("lerobot-replay", *robot, *dataset, "--dataset.episode=1", "--play_sounds=false", cwd=tmp_path)

@@ -154,6 +154,8 @@ def test_the_plug_in_gives_the_arm_in_a_robots_units():
         (["/bin/lerobot-eval", "--env.type", "hill"], "--env.type=sim --env.task=gym-hil/panda-pick-cube"),
         (["lerobot_train.py", "--training.steps=3"], "--steps=N"),
         (["lerobot-record", "--env.type=metaworld"], "--robot.type=sim"),
+        (["lerobot-record", "--env.wrapper.gripper_penalty=-0.02"], "gym_manipulator"),
+        (["lerobot-record", "--teleop.type=spacemouse"], "--teleop.type=gamepad"),
         (["lerobot-eval", "--render=false", "--num_episodes", "3"], "--eval.n_episodes=N"),
         (["lerobot-train", "--steps=3", "--env.type=metaworld"], None),
         (["lerobot-teleoperate", "--teleop.type=gamepad"], None),

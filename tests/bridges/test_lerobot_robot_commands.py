@@ -2,15 +2,12 @@
 
 import json
 
-import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
-from lerobot_sim.bridges.lerobot_arm import SimArm
+from tests.bridges.lerobot_run import ROBOT, TRAIN, check_arm_does, features, pictures, rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-ROBOT = ("--robot.type=sim", "--robot.task=mujoco/lift", "--robot.model=so100", "--robot.id=one")
 CAMERA = ("--robot.camera_names=[front]", "--robot.camera_height=64", "--robot.camera_width=64")
 CHECKPOINT = "trained/checkpoints/last/pretrained_model"
 
@@ -31,60 +28,18 @@ def data(run, place):
 @pytest.fixture(scope="module")
 def checkpoint(run, place, data):
     """A small ACT after two updates on them, evaluated by LeRobot in the same units."""
-    run(
-        "lerobot-train",
-        "--policy.type=act",
-        "--policy.pretrained_backbone_weights=null",
-        "--policy.device=cpu",
-        "--policy.push_to_hub=false",
-        "--policy.dim_model=32",
-        "--policy.n_heads=2",
-        "--policy.dim_feedforward=32",
-        "--dataset.repo_id=me/lift",
-        "--dataset.root=data",
-        "--env.type=sim",
-        "--env.task=mujoco/lift",
-        "--env.robot=so100",
-        "--env.units=degrees",
-        "--env.cameras=[front]",
-        "--env.observation_height=64",
-        "--env.observation_width=64",
-        "--batch_size=2",
-        "--num_workers=0",
-        "--steps=2",
-        "--env_eval_freq=2",
-        "--eval.n_episodes=1",
-        "--eval.batch_size=1",
-        "--eval.use_async_envs=true",
-        "--save_freq=2",
-        "--wandb.enable=false",
-        "--output_dir=trained",
-        cwd=place,
-    )
+    run(*TRAIN, "--env.units=degrees", *pictures(64), "--eval.use_async_envs=true", cwd=place)
     return place / CHECKPOINT
 
 
-def rows(root):
-    return pq.read_table(root / "data").to_pydict()
-
-
 def test_the_dataset_says_its_units_and_the_arm_does_what_it_says(run, place, data):
-    features = json.loads((data / "meta/info.json").read_text())["features"]
     for key in ("action", "observation.state"):
-        assert features[key]["info"] == {"unit": "deg; gripper 0 to 100"}
-        assert features[key]["names"][0] == "shoulder_pan.pos"
+        assert features(data)[key]["info"] == {"unit": "deg; gripper 0 to 100"}
+        assert features(data)[key]["names"][0] == "shoulder_pan.pos"
     records = [json.loads(line) for line in (data / "sim/episodes.jsonl").read_text().splitlines()]
-    found = rows(data)
     for record in records:
         assert record["success"]
-        own = np.array(found["episode_index"]) == record["episode_index"]
-        arm = SimArm("mujoco/lift", "so100", cameras=[], seed=record["seed"])
-        arm.begin()
-        states, actions = np.array(found["observation.state"])[own], np.array(found["action"])[own]
-        for state, action in zip(states, actions, strict=True):
-            assert list(arm.observe().values()) == state.tolist()  # bit for bit
-            arm.act(dict(zip(arm.names, action.tolist(), strict=True)))
-        arm.close()
+        check_arm_does(rows(data), record["episode_index"], record["seed"])  # bit for bit
     seed = f"--robot.seed={records[1]['seed']}"
     dataset = ("--dataset.repo_id=me/lift", "--dataset.root=data", "--dataset.episode=1")
     run("lerobot-replay", *ROBOT, "--robot.camera_names=[]", seed, *dataset, "--play_sounds=false", cwd=place)

@@ -42,7 +42,7 @@ class SimArm:
         task: Name of an environment at a table, such as "mujoco/lift".
         model: Which arm, where the task has several: "so100", "so101", "panda", "aloha".
         unit: Of the joints, see `robot_units.UNITS`.
-        cameras: Names of its cameras; all by default.
+        cameras: Names of its cameras, or name -> (height, width); all by default.
         size: (height, width) of the pictures; each camera's default where it is None.
         seed: Of the first scene; each next one has the next.
         clock: One of `CLOCKS`.
@@ -55,7 +55,7 @@ class SimArm:
         model: str = "",
         *,
         unit: str = USUAL,
-        cameras: Sequence[str] | None = None,
+        cameras: Sequence[str] | Mapping[str, Sequence[int]] | None = None,
         size: Sequence[int] | None = None,
         seed: int = 0,
         clock: str = "action",
@@ -67,8 +67,11 @@ class SimArm:
         spec = self._env.spec
         self.names: tuple[str, ...] = spec.action.names
         """The joints, LeRobot's names with ".pos"."""
-        names = list(spec.cameras) if cameras is None else list(cameras)
-        self.cameras: dict[str, Camera] = sized_cameras(spec, names, size)
+        sizes: Mapping[str, Sequence[int]] = cameras if isinstance(cameras, Mapping) else {}
+        self.cameras: dict[str, Camera] = {
+            name: sized_cameras(spec, (name,), sizes.get(name, size))[name]
+            for name in (spec.cameras if cameras is None else cameras)
+        }
         self.fps = spec.fps
         self.scenes = 0
         """How many scenes have begun."""
@@ -93,12 +96,15 @@ class SimArm:
 
     def observe(self) -> dict[str, Any]:
         """Joint's name -> number, camera's name -> uint8 (h, w, 3), at this moment."""
+        joints = self.joints()
+        images = self._env.render(self.cameras) if self.cameras else {}
+        return {**joints, **{name: to_numpy(image)[0] for name, image in images.items()}}
+
+    def joints(self) -> dict[str, float]:
+        """Joint's name -> number, at this moment."""
         self._require_scene()
         self._catch_up()
-        images = self._env.render(self.cameras) if self.cameras else {}
-        joints = to_numpy(self._observation[STATE])[0].tolist()
-        pictures = {name: to_numpy(image)[0] for name, image in images.items()}
-        return {**dict(zip(self.names, joints, strict=True)), **pictures}
+        return dict(zip(self.names, to_numpy(self._observation[STATE])[0].tolist(), strict=True))
 
     def act(self, wanted: Mapping[str, float]) -> dict[str, float]:
         """Sets the targets, and returns those within the joints' ranges; with the clock "action" a step passes."""

@@ -25,6 +25,7 @@ ANY: Mapping[str, str] = {
     "env.wrapper.control_mode": "who acts is the teleoperator or policy: leave it out",
     "env.wrapper.resize_size": "the pictures' size is --robot.camera_height and --robot.camera_width",
     "env.wrapper.use_gripper": "grippers are part of the arm: leave it out",
+    "env.wrapper.": "it is of the file that `python -m lerobot.rl.gym_manipulator` reads: leave it out",
     "teleop.type=spacemouse": "LeRobot has no SpaceMouse: --teleop.type=gamepad, keyboard_ee or an arm's leader",
     "training.batch_size": "--batch_size=N",
     "training.fine_tuning": "--policy.path=CHECKPOINT begins from one; leave it out",
@@ -32,7 +33,7 @@ ANY: Mapping[str, str] = {
     "training.lr": "--policy.optimizer_lr=RATE",
     "training.steps": "--steps=N",
 }
-"""Flag, with its value where only that is wrong -> what it is today."""
+"""Flag, with its value where only that is wrong -> what it is today; one that ends in a dot is all that begin so."""
 
 OF_EVAL: Mapping[str, str] = {
     "num_episodes": "--eval.n_episodes=N",
@@ -79,4 +80,5 @@ def _instead(command: str, name: str, value: str) -> str | None:
             return f"--env.type={value}: this command has a robot: --robot.type=sim --robot.task=mujoco/lift"
         return f"--env.type={value}: --env.type=sim --env.task={task}"
     known = {**ANY, **(OF_EVAL if command == "eval" else {})}
-    return next((f"--{form}: {known[form]}" for form in (name, f"{name}={value}") if form in known), None)
+    forms = (name, f"{name}={value}", name[: name.rfind(".") + 1])
+    return next((f"--{name}={value}: {known[form]}" for form in forms if form in known), None)

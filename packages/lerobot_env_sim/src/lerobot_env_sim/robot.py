@@ -32,14 +32,16 @@ class SimRobot(Robot):
         super().__init__(config)
         if config.reset not in _RESETS:
             raise ValueError(f"--robot.reset: expected one of {', '.join(_RESETS)}, '{config.reset}' came.")
+        if config.cameras and config.camera_names:
+            raise ValueError("--robot.cameras and --robot.camera_names: expected one of them, both came.")
         from lerobot_sim.bridges.lerobot_arm import SimArm
 
         self.config = config
         self.arm = SimArm(
             config.task,
             config.model,
-            unit=config.units,
-            cameras=config.camera_names,
+            unit=config.unit,
+            cameras={name: (one.height, one.width) for name, one in config.cameras.items()} or config.camera_names,
             size=(config.camera_height, config.camera_width),
             seed=config.seed,
             clock=config.clock,
@@ -86,7 +88,10 @@ class SimRobot(Robot):
 
     def send_action(self, action: dict[str, Any]) -> dict[str, Any]:
         self._require_connected()
-        return self.arm.act({name: float(value) for name, value in action.items()})
+        targets = {name: float(value) for name, value in action.items()}
+        if self.config.max_relative_target is not None:
+            targets = self._near(targets, self.config.max_relative_target)
+        return self.arm.act(targets)
 
     def disconnect(self) -> None:
         self._require_connected()
@@ -96,6 +101,15 @@ class SimRobot(Robot):
     def _require_connected(self) -> None:
         if not self._connected:
             raise DeviceNotConnectedError(f"{self} is not connected: call connect() first.")
+
+    def _near(self, targets: dict[str, float], most: float | dict[str, float]) -> dict[str, float]:
+        """The targets as LeRobot's arms take them with `max_relative_target`."""
+        from lerobot.robots.utils import ensure_safe_goal_position
+
+        present = self.arm.joints()
+        pairs = {name.removesuffix(".pos"): (value, present[name]) for name, value in targets.items()}
+        near = ensure_safe_goal_position(pairs, most if isinstance(most, dict) else float(most))
+        return {f"{name}.pos": value for name, value in near.items()}
 
     def _notice_episode(self) -> None:
         """Begins the next scene where the loop that called is another than the last one that recorded.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from lerobot.cameras import CameraConfig
 from lerobot.robots.config import RobotConfig
 
 
@@ -26,6 +27,12 @@ class SimRobotConfig(RobotConfig):
         reset: When the scene begins anew after `connect`. "episode": whenever `lerobot-record`, or `lerobot-rollout`
             with its strategy "episodic", begins to record an episode. "never": not at all.
         options: Further keywords of the scene, such as {reward: sparse}.
+        port: Taken, for a real arm's command has it, and not used.
+        cameras: As a real arm has them: name -> kind, width, height and fps. Names and sizes are taken, in the place
+            of `camera_names` and the size above; a picture is of the moment that it is asked for.
+        use_degrees: As LeRobot's SO arms have it: true is the unit "degrees", false "range_m100_100".
+        max_relative_target: How far from where a joint is its target may be, in its unit: one number, or one a joint.
+        disable_torque_on_disconnect: Taken, and not used.
     """
 
     task: str = "mujoco/lift"
@@ -38,3 +45,15 @@ class SimRobotConfig(RobotConfig):
     clock: str = "action"
     reset: str = "episode"
     options: dict[str, Any] = field(default_factory=dict)
+    port: str | None = None
+    cameras: dict[str, CameraConfig] = field(default_factory=dict)
+    use_degrees: bool | None = None
+    max_relative_target: float | dict[str, float] | None = None
+    disable_torque_on_disconnect: bool = True
+
+    @property
+    def unit(self) -> str:
+        """Of the joints, whichever way it was said."""
+        if self.use_degrees is None:
+            return self.units
+        return "degrees" if self.use_degrees else "range_m100_100"
