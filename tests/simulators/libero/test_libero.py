@@ -123,6 +123,35 @@ def test_explain_says_the_start_and_what_is_missing(env):
     assert row.metrics["goals_met"][0] == 0
 
 
+def seen(env, row, *names):
+    every = env.spec.observation["observation.environment_state"].names
+    return row.observation["observation.environment_state"][0, [every.index(name) for name in names]]
+
+
+def test_the_goals_distance_is_that_of_the_drawer_from_where_it_is_open(env):
+    """It goes from 0 (closed) to -0.16 m, and LIBERO calls it open beyond -0.14."""
+    env.reset([0], [4])
+    row = env.step(np.zeros((2, 7), np.float32), np.array([True, False]))
+    (drawer,) = seen(env, row, "wooden_cabinet_1_middle_level")
+    assert row.metrics["goal_distance"][0] == pytest.approx(0.14 + drawer, abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["libero_spatial-0", "libero_90-39"])
+def test_the_goals_distance_is_that_of_the_bowl_from_the_plate_and_of_the_knob_from_off(task):
+    env = ours(MODULE, task)
+    env.reset([0], [0])
+    row = env.step(np.zeros((1, 7), np.float32), np.array([True]))
+    if task == "libero_90-39":
+        (expected,) = seen(env, row, "flat_stove_1_button")  # off is 0
+    else:
+        places = [seen(env, row, *(f"{thing}.{axis}" for axis in "xyz")) for thing in ("akita_black_bowl_1", "plate_1")]
+        expected = np.linalg.norm(places[0] - places[1])
+    env.close()
+    assert row.metrics["goal_distance"][0] == pytest.approx(expected, abs=1e-3)
+    assert expected > 0.1
+
+
 @pytest.mark.slow
 def test_a_torn_step_costs_its_lane_alone():
     found = json.loads(run_there(MODULE, THERE, "fault").splitlines()[-1])

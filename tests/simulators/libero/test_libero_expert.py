@@ -46,3 +46,5 @@ def test_it_solves_tasks(task):
     env.close()
     assert [episode.success[-1] for episode in episodes] == [True, True]
     assert {episode.end for episode in episodes} == {End.TERMINATED}
+    assert [episode.metrics["goal_distance"][-1] for episode in episodes] == [0, 0]
+    assert min(episode.metrics["goal_distance"][0] for episode in episodes) > 0.05

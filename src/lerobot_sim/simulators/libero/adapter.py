@@ -19,8 +19,8 @@ from .catalogue import Task
 from .options import Options
 from .stage import Stage
 
-METRICS = ("goals_met",)
-"""The share of the goal's predicates that hold."""
+METRICS = ("goals_met", "goal_distance")
+"""The share of the goal's predicates that hold, and how far the others are from it (see `goals`)."""
 
 
 class Turns:
@@ -113,7 +113,7 @@ class LiberoSimulation:
 
     def step(self, action: NDArray[Any]) -> Outcome:
         with self._turns.of(self) as stage:
-            reward, success, missing = stage.act(action.astype(np.float64))
+            reward, success, missing, distance = stage.act(action.astype(np.float64))
             observation, diverged = stage.observation(), stage.diverged()
         if diverged:
             return Outcome({name: np.full_like(value, np.nan) for name, value in observation.items()}, 0.0, False)
@@ -121,7 +121,8 @@ class LiberoSimulation:
         note = f"{start}{'Not yet: ' + ', '.join(missing) + '.' if missing else 'The goal is reached.'}"
         met = 1.0 - len(missing) / len(self._task.goal)
         end = End.TERMINATED if success else End.RUNNING
-        return Outcome(observation, reward, success, end, {"goals_met": met}, note)
+        metrics = {"goals_met": met, "goal_distance": distance}
+        return Outcome(observation, reward, success, end, metrics, note)
 
     def render(self, name: str, camera: Camera) -> NDArray[Any]:
         with self._turns.of(self) as stage:

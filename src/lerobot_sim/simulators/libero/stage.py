@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, Camera
 
 from .catalogue import Task
+from .goals import goal_distance
 from .options import CAMERAS
 from .scene import Scene
 
@@ -56,12 +57,13 @@ class Stage:
         self._before = None
         self._scene.begin(seed, state)
 
-    def act(self, action: NDArray[np.float64]) -> tuple[float, bool, Sequence[str]]:
-        """LIBERO's reward and success, and the predicates of the goal that do not hold yet."""
+    def act(self, action: NDArray[np.float64]) -> tuple[float, bool, Sequence[str], float]:
+        """LIBERO's reward and success, the predicates of the goal that do not hold yet, and how far they are away."""
         _, reward, success, _ = self._scene.control.step(action)
         world = self._scene.world
-        missing = [" ".join(goal) for goal in self._task.goal if not world._eval_predicate(list(goal))]
-        return float(reward), bool(success), missing
+        missing = [goal for goal in self._task.goal if not world._eval_predicate(list(goal))]
+        distance = goal_distance(world, missing, len(self._task.goal))
+        return float(reward), bool(success), [" ".join(goal) for goal in missing], distance
 
     def solved(self) -> bool:
         """Whether the goal is reached."""
