@@ -11,8 +11,10 @@ import pytest
 
 from lerobot_sim import registry
 from lerobot_sim.cli.doctor_simulators import look
+from lerobot_sim.cli.setup_list import size_words
 from lerobot_sim.simulators.family import Family
 from lerobot_sim.simulators.host.install import state_of
+from lerobot_sim.simulators.host.install_build import disk_use
 from tests.simulators.wheels import house, in_a_process, lock, numpy_wheel, tiny_simulator, wheel
 
 __all__ = ["house", "numpy_wheel", "tiny_simulator"]
@@ -79,8 +81,12 @@ def test_list_before_and_after(tiny_simulator, command):
 
 def test_remove(tiny_simulator, command):
     assert command("setup", "tiny", "--no-smoke-run").code == 0
-    place = tiny().place
-    assert "removed" in command("setup", "tiny", "--remove").out
+    place, (own, shared) = tiny().place, disk_use(tiny().place)
+    assert shared > 0
+    told = command("setup", "tiny", "--remove", "--json")
+    facts = json.loads(told.out)
+    assert (facts["removed_bytes"], facts["cached_bytes"]) == ({"tiny": own}, {"tiny": shared})
+    assert f"tiny: removed, {size_words(own)}; {size_words(shared)} stay in uv's cache" in told.err
     assert not place.exists()
     again = command("setup", "all", "--remove")
     assert again.code == 0

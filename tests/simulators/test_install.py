@@ -117,11 +117,12 @@ def test_a_lock_without_hashes_is_refused(house, tiny):
 
 def test_remove_leaves_nothing_and_says_how_much_that_was(tiny):
     state = install(tiny)
-    size = sum(disk_use(state.place))
-    assert remove(tiny) == size > 0
+    own, shared = disk_use(state.place)
+    assert own > 0
+    assert remove(tiny) == (own, shared)
     assert left_over() == []
     assert state_of(tiny).verdict == "missing"
-    assert remove(tiny) == 0
+    assert remove(tiny) == (0, 0)
 
 
 def test_an_environment_made_by_hand_is_used_and_named_so(tiny):

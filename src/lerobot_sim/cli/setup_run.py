@@ -91,18 +91,21 @@ def set_up(
 def remove_all(console: Console, modules: Mapping[str, str]) -> int:
     """Removes each one's environment."""
     freed: dict[str, int] = {}
+    cached: dict[str, int] = {}
     for name, module in modules.items():
         state = state_of(catalogue(module).FAMILY)
         if lender := lender_of(state.family):
-            freed[name] = 0
+            freed[name] = cached[name] = 0
             console.say(
                 f"{name}: has no environment of its own (`lerobot-sim setup {lender} --remove` removes the shared)"
             )
             continue
-        freed[name] = remove(state.family)
-        what = f"removed, {size_words(freed[name])}" if freed[name] else "was not set up"
+        freed[name], cached[name] = remove(state.family)
+        what = f"removed, {size_words(freed[name])}" if freed[name] or cached[name] else "was not set up"
+        if cached[name]:
+            what += f"; {size_words(cached[name])} stay in uv's cache, for the next setup (`uv cache clean` empties it)"
         console.say(f"{name}: {what} ({state.place})")
-    console.result({"removed_bytes": freed})
+    console.result({"removed_bytes": freed, "cached_bytes": cached})
     return 0
 
 

@@ -38,10 +38,11 @@ def make(spec: EnvSpec, noise: float = 0.0) -> Policy:
     from lerobot_sim.simulators.host.hosted_policy import HostedPolicy
     from lerobot_sim.simulators.host.install import python_of
     from lerobot_sim.simulators.host.process import Program
+    from lerobot_sim.simulators.host.workers import limits_of
 
     factory = "lerobot_sim.experts.metaworld:here"
     program = Program(python=python_of(metaworld.FAMILY), factory=factory, keywords={"noise": noise})
-    return HostedPolicy(program, spec, start_s=metaworld.FAMILY.start_s, act_s=_ACT_S)
+    return HostedPolicy(program, spec, start_s=limits_of(metaworld.FAMILY).start_s, act_s=_ACT_S)
 
 
 def here(spec: EnvSpec, noise: float) -> ScriptedExpert:

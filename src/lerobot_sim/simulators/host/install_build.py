@@ -81,18 +81,22 @@ def install(
     return state_of(family)
 
 
-def remove(family: Family) -> int:
-    """Removes the family's environment and what is left of unfinished ones; gives the bytes freed."""
+def remove(family: Family) -> tuple[int, int]:
+    """Removes the family's environment and what is left of unfinished ones.
+
+    Returns:
+        Bytes that are free now, and those that were shared with the package cache, which goes on holding them.
+    """
     place = place_of(family)
     folders = [place, *(_beside(place, kind) for kind in ("new", "old"))]
     if not any(folder.exists() for folder in (*folders, environments_folder())):
-        return 0
+        return 0, 0
     with alone(_beside(place, "busy"), lambda _: None):
-        size = sum(sum(disk_use(folder)) for folder in folders if folder.exists())
+        sizes = [disk_use(folder) for folder in folders if folder.exists()]
         for folder in folders:
             _discard(folder, place)
         _sweep(place)
-    return size
+    return sum(own for own, _ in sizes), sum(shared for _, shared in sizes)
 
 
 def disk_use(folder: Path) -> tuple[int, int]:
