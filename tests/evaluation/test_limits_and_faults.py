@@ -1,14 +1,16 @@
 """Time limits of a protocol, faults of a simulator, words of a protocol."""
 
+from contextlib import closing
+
 import pytest
 
-from lerobot_sim import registry
+from lerobot_sim import make, registry
 from lerobot_sim.env import End
 from lerobot_sim.evaluation.evaluating import run
-from lerobot_sim.evaluation.language import Language, meaning_of, paraphrases_of
+from lerobot_sim.evaluation.language import Language, instructions_of, meaning_of, paraphrases_of
 from lerobot_sim.evaluation.plan import make_plan
-from lerobot_sim.evaluation.protocol import Entry, Protocol
-from lerobot_sim.evaluation.running import Acting
+from lerobot_sim.evaluation.protocol import Entry, Protocol, find
+from lerobot_sim.evaluation.running import Acting, Worlds, language_of
 from tests.evaluation import masks
 from tests.evaluation.policies import Obedient, Still
 
@@ -79,6 +81,19 @@ def test_a_protocols_own_paraphrases_are_taken(registered, tmp_path):
     words = {one.index: one.instruction for one in done.of(None, "language:paraphrased")}
     assert words[0] == words[3] == "Zero it."
     assert words[1] != "Zero it."
+
+
+def test_the_words_of_a_catalogue_are_known_before_any_simulator_starts(monkeypatch, tmp_path):
+    """LIBERO-90 has 90 scenes, and each takes seconds to build."""
+    monkeypatch.setenv("LEROBOT_SIM_HOME", str(tmp_path))  # nothing is set up there
+    plan = make_plan(find("libero-90"))
+    with closing(Worlds(plan)) as worlds:
+        language = language_of(plan, worlds)
+    assert "turn on the stove" in language.pool
+    assert language.meanings("libero/libero_90-0") > 60
+    plan = make_plan(find("push-t"))
+    with closing(Worlds(plan)) as worlds, closing(make("push-t")) as env:
+        assert language_of(plan, worlds).pool == instructions_of(env, [0])  # others are asked
 
 
 def test_pick_colors_words_mean_colours():

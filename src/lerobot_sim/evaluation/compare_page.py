@@ -17,8 +17,9 @@ def write_comparison(folder: Path, comparison: Comparison) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"comparison.{ending}" for ending in ("html", "md", "json")]
     nav = {"policies": "Policies", "pairs": "Pairs", "reading": "How to read this"}
-    names = " and ".join(one.name for one in comparison.standings) if len(comparison.standings) < 4 else ""
-    title = f"{names or f'{len(comparison.standings)} policies'} on {comparison.protocol}"
+    names = [one.name for one in comparison.standings]
+    who = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) < 4 else f"{len(names)} policies"
+    title = f"{who} on {comparison.protocol}"
     header = join(
         tag("p", "Comparison", class_="eyebrow"),
         tag("h1", title),
@@ -55,7 +56,7 @@ def _policies(comparison: Comparison) -> Markup:
             "tr",
             tag("th", one.name, scope="row", data_value=one.name),
             cell(amount(comparison, one.value), value=one.value, number=True),
-            cell(f"{amount(comparison, one.low)} to {amount(comparison, one.high)}"),
+            cell(f"{amount(comparison, one.low)} to {amount(comparison, one.high)}", class_="interval"),
             cell(tag("span", one.letters, class_="letters"), value=one.letters),
             cell(str(one.episodes), value=one.episodes, number=True),
             cell(str(one.policy_errors), value=one.policy_errors, number=True),
@@ -82,7 +83,7 @@ def _pairs(comparison: Comparison) -> Markup:
             "tr",
             tag("th", f"{pair.first} − {pair.second}", scope="row", data_value=f"{pair.first} {pair.second}"),
             cell(amount(comparison, pair.difference, signed=True), value=pair.difference, number=True),
-            cell(between(comparison, pair)),
+            cell(between(comparison, pair), class_="interval"),
             cell("–" if pair.first_only is None else f"{pair.first_only} : {pair.second_only}"),
             cell(p_value(pair.p_value), value=pair.p_value, number=True),
             cell(p_value(pair.adjusted), value=pair.adjusted, number=True),

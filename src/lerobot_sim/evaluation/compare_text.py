@@ -34,6 +34,7 @@ def sentence(comparison: Comparison, pair: Pair) -> str:
     """One pair in words."""
     difference = amount(comparison, pair.difference, signed=True)
     p = p_value(pair.adjusted)
+    p = f"p {p}" if p.startswith("<") else f"p = {p}"
     verdict = (
         f"'{pair.first}' is {'better' if comparison.measure == SUCCESS else 'higher'} than '{pair.second}'"
         if pair.apart
@@ -45,7 +46,7 @@ def sentence(comparison: Comparison, pair: Pair) -> str:
             f"; of {pair.episodes} seeds {pair.first_only} were solved by the first alone, {pair.second_only} by the "
             "second alone"
         )
-    return f"{verdict}: {difference} (95% interval {between(comparison, pair)}, p {p}{counts})."
+    return f"{verdict}: {difference} (95% interval {between(comparison, pair)}, {p}{counts})."
 
 
 def markdown(comparison: Comparison) -> str:
@@ -100,7 +101,7 @@ def between(comparison: Comparison, pair: Pair) -> str:
 
 def amount(comparison: Comparison, value: float, *, signed: bool = False) -> str:
     """A rate in percent, a difference of rates in points, any other measure with four digits."""
-    sign = "+" if signed else ""
+    sign = "+" if signed and value else ""
     if comparison.measure != SUCCESS:
         return f"{value:{sign}.4g}"
     return f"{100 * value:{sign}.1f} points" if signed else f"{value:.1%}"

@@ -76,6 +76,17 @@ def paraphrases_of(env_id: str, words: str) -> Sequence[str]:
     return [frame.format(words=plain[:1].lower() + plain[1:]) for frame in FRAMES]
 
 
+def known_instructions(env_id: str) -> Sequence[str]:
+    """A task's instructions where a family's catalogue holds them, by `instructions(task)`; else none."""
+    family, _, task = env_id.partition("/")
+    if family not in registry.FAMILIES:
+        return ()
+    told: Callable[[str], Sequence[str]] | None = getattr(
+        import_module(registry.FAMILIES[family]), "instructions", None
+    )
+    return told(task) if told else ()
+
+
 def instructions_of(env: Env, seeds: Sequence[int]) -> list[str]:
     """The instructions of a task's first seeds."""
     found: set[str] = set()

@@ -21,7 +21,7 @@ from lerobot_sim.spec import Camera, EnvSpec
 
 from .fitting import fitted
 from .guards import Guard, StepLimit
-from .language import Language, Worded, instructions_of
+from .language import Language, Worded, instructions_of, known_instructions
 from .metrics import METRICS, TIMED, Offer, measure, parts_of, require, untold
 from .motion import first_success
 from .pairing import EXPERT, LANGUAGE
@@ -270,10 +270,11 @@ def step_metrics(env: Env) -> list[str]:
 
 
 def language_of(plan: Plan, worlds: Worlds) -> Language:
-    """The instructions of all tasks, from their first seeds."""
+    """The instructions of all tasks: a catalogue knows them without a simulator, others are asked for some seeds."""
     pool: set[str] = set()
     for task in plan.tasks:
-        pool.update(instructions_of(worlds.of(task)[0], task.record.seeds))
+        known = known_instructions(task.spec.id)
+        pool.update(known or instructions_of(worlds.of(task)[0], task.record.seeds))
     return Language(pool=sorted(pool), paraphrases=dict(plan.protocol.paraphrases))
 
 

@@ -86,6 +86,11 @@ def create_env(task_suite: str, task_id: int = 0, *, num_envs: int = 1, **option
     return registry.make(names[task_id], num_envs, **options)
 
 
+def instructions(task: str) -> Sequence[str]:
+    """All that a task's episodes are asked for; nothing is started."""
+    return [catalogue()[task].instruction]
+
+
 def environment_names(task: Task) -> tuple[str, ...]:
     """Names of `observation.environment_state`: poses of objects, then of fixtures, then joints."""
     poses = tuple(f"{body}.{axis}" for body in (*task.objects, *task.fixtures) for axis in _POSE)
