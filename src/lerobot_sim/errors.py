@@ -66,7 +66,7 @@ def unknown_name(kind: str, name: str, choices: Iterable[str], hint: str = "") -
         hint: One more sentence that says where valid names are listed.
     """
     valid = sorted(choices)
-    close = difflib.get_close_matches(name, valid, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(str(name), valid, n=3, cutoff=0.5)  # files may name anything, numbers too
     message = f"No {kind} is named '{name}'."
     if close:
         message += " Did you mean " + " or ".join(f"'{choice}'" for choice in close) + "?"

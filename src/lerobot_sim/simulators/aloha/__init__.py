@@ -16,6 +16,7 @@ from typing import Any
 
 from lerobot_sim.env import Env
 from lerobot_sim.errors import InputError, unknown_name
+from lerobot_sim.simulators.checks import whole
 from lerobot_sim.simulators.family import Family
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, Camera, EnvSpec, Feature
 
@@ -82,6 +83,8 @@ def spec(
         raise unknown_name(f"option of 'aloha/{task}'", key, ["obs_type", "observation_height", "observation_width"])
     if obs_type not in OBS_TYPES:
         raise unknown_name("obs_type of gym-aloha", obs_type, OBS_TYPES)
+    for key, value in (("observation_height", observation_height), ("observation_width", observation_width)):
+        whole(key, value)
     names = tuple(f"{side}.{joint}" for side in ("left", "right") for joint in _JOINTS)
     observation: dict[str, Feature] = {}
     if obs_type != "pixels":

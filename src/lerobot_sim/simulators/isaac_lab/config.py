@@ -177,6 +177,8 @@ def _controllers(given: Any) -> tuple[Gains, ...]:
         gains = _mapping(f"{where}.gains", own.get("gains") or {})
         _only(f"key of {where}.gains", gains, ("kp", "kd"))
         joints = own.get("joints") or ()
+        if not isinstance(joints, (str, list, tuple)):
+            raise InputError(f"{where}.joints: expected names or patterns of joints, {joints!r} came.")
         patterns = [joints] if isinstance(joints, str) else list(cast("Sequence[Any]", joints))
         found.append(
             Gains(

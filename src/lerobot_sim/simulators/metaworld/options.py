@@ -10,7 +10,7 @@ from lerobot_sim.errors import InputError, unknown_name
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, Camera, EnvSpec, Feature
 
 from .catalogue import TASKS
-from .suites import tasks_of
+from .suites import SUITES, tasks_of
 
 STEPS_A_SECOND = 80
 LONGEST = 500
@@ -89,6 +89,9 @@ def parse(task: str, given: Mapping[str, Any]) -> Options:
             "at 1 with observation_type='pixels'; LeRobot's policies keep earlier ones themselves (n_obs_steps)."
         )
     if options.suite is not None:
+        suite: Any = options.suite
+        if not isinstance(suite, str):
+            raise unknown_name("suite of MetaWorld", str(suite), SUITES)
         if task not in tasks_of(options.suite, options.split):
             members = ", ".join(tasks_of(options.suite, options.split))
             raise InputError(f"'{task}' is not among the {options.split} tasks of '{options.suite}': {members}.")

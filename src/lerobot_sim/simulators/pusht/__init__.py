@@ -20,6 +20,7 @@ from typing import Any
 
 from lerobot_sim.env import Env
 from lerobot_sim.errors import InputError, unknown_name
+from lerobot_sim.simulators.checks import number, numbers, whole
 from lerobot_sim.simulators.family import Family
 from lerobot_sim.spec import ENVIRONMENT_STATE, STATE, Camera, Capabilities, EnvSpec, Feature
 
@@ -108,9 +109,9 @@ def _check(options: dict[str, Any]) -> None:
             raise unknown_name("option of 'pusht/push-t'", key, _USUAL)
         if key == "obs_type" and value not in OBS_TYPES:
             raise unknown_name("obs_type of gym-pusht", str(value), OBS_TYPES)
-    damping = options.get("damping")
-    if damping is not None and not 0 <= damping <= 1:
-        raise InputError(f"damping: expected a share from 0 to 1, {damping} came.")
-    centre = options.get("block_cog")
-    if centre is not None and len(centre) != 2:
-        raise InputError(f"block_cog: expected (x, y), {centre!r} came.")
+    for key in ("observation_height", "observation_width"):
+        whole(key, options.get(key, _USUAL[key]))
+    if options.get("damping") is not None:
+        number("damping", options["damping"], "a share from 0 to 1", 0, 1)
+    if options.get("block_cog") is not None:
+        numbers("block_cog", options["block_cog"], "(x, y)", 2)
