@@ -13,12 +13,14 @@ import av
 import numpy as np
 import pytest
 
+from lerobot_sim import registry
 from lerobot_sim.evaluation.plan import make_plan
 from lerobot_sim.evaluation.protocol import read
 from lerobot_sim.evaluation.results import load
 from lerobot_sim.policies.mlp import MLPPolicy
 from lerobot_sim.policies.network import Weights
 from lerobot_sim.registry import spec_of
+from tests.evaluation import masks
 
 TOML = """
 schema = 1
@@ -189,6 +191,22 @@ def test_bad_input_is_said_before_anything_runs(command, tmp_path, arguments, wo
     assert words in said.err
     assert "Traceback" not in said.err
     assert not (tmp_path / "e").exists()
+
+
+def test_a_policy_that_breaks_fails_those_episodes_and_the_exit_code_says_so(command, tmp_path, monkeypatch):
+    monkeypatch.setitem(registry.ENVIRONMENTS, "masks/any", masks.TARGETS["masks/any"])
+    monkeypatch.setitem(registry.EXPERTS, "masks/any", "tests.evaluation.policies:breaking")
+    (tmp_path / "six.toml").write_text(
+        'schema = 1\nid = "six"\nversion = 1\nepisodes = 6\nfirst_seed = 0\n[[environments]]\ntask = "masks/any"\n'
+    )
+    arguments = ("eval", "--protocol", tmp_path / "six.toml", "--policy", "expert", "--output-dir", tmp_path / "e")
+    said = command(*arguments)
+    assert said.code == 1
+    assert "2 episodes were broken off by the policy" in said.out
+    again = command(*arguments, "--json")  # nothing is left to run, and it still says so
+    assert again.code == 1
+    result = json.loads(again.out)
+    assert (result["episodes"], result["policy_errors"], result["ends"]["POLICY"], result["faults"]) == (6, 2, 2, 0)
 
 
 def test_a_policy_of_another_task_is_refused(command, tmp_path, student):

@@ -76,3 +76,7 @@ class Obedient(Still):
 
 def expert(spec):
     return Still()
+
+
+def breaking(spec):
+    return Raises("nan")
