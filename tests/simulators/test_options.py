@@ -24,6 +24,10 @@ OPTIONS = {
         "add_joint_velocity_to_observation fixed_reset_joint_positions ee_action_space_params control_time_s "
         "reset_time_s max_gripper_pos control_mode wrapper inverse_kinematics render_mode crop_params_dict",
     ),
+    "gymnasium": (
+        "CartPole-v1",
+        "success_key success_rule metrics observation_keys fps max_steps instruction make_options",
+    ),
     "isaac-lab": ("reach", "isaac_sim_config scene_path robot_config cameras physics device max_steps"),
     "libero": ("libero_10-0", "init_states image_size cameras mirrored max_steps seed include_language_instruction"),
     "metaworld": (
@@ -48,7 +52,19 @@ def test_whatever_an_option_is_given_it_is_refused_in_words_or_makes_a_spec(fami
         assert package.spec(task, **json.loads(json.dumps(spec.to_dict()["options"]))) == spec, value
 
 
-@pytest.mark.parametrize("family", OPTIONS)
+@pytest.mark.parametrize("module", [3, True, ["gymnasium"], {}, ""])
+def test_a_module_is_a_name(module):
+    with pytest.raises(SimError, match="module: expected a name"):
+        catalogue(registry.FAMILIES["gymnasium"]).spec("CartPole-v1", module=module)
+
+
+@pytest.mark.parametrize("rule", ["sometimes", "hold(0)", 3])
+def test_a_success_rule_is_one_of_ours(rule):
+    with pytest.raises(SimError, match=r"success rule is 'any'|success_rule: expected"):
+        catalogue(registry.FAMILIES["gymnasium"]).spec("CartPole-v1", success_rule=rule)
+
+
+@pytest.mark.parametrize("family", [family for family in OPTIONS if family != "gymnasium"])
 def test_a_task_that_is_none_is_refused_in_words(family):
     for task in (None, 3, "", "x/y"):
         with pytest.raises(SimError, match="is named"):

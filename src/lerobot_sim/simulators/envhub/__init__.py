@@ -29,6 +29,7 @@ from typing import Any
 from lerobot_sim.env import Env
 from lerobot_sim.errors import unknown_name
 from lerobot_sim.simulators.family import Family
+from lerobot_sim.simulators.gymnasium_options import check_options
 from lerobot_sim.spec import EnvSpec
 
 from .source import MARK, fetched, source_of, trusted
@@ -101,6 +102,7 @@ def _checked(task: str, options: Mapping[str, Any]) -> tuple[Any, dict[str, Any]
     for name in options:
         if name not in OPTIONS:
             raise unknown_name(f"option of 'hub/{task}'", name, OPTIONS)
+    check_options(options)
     chosen = dict(options)
     source = source_of(str(chosen.get("source") or task))
     trusted(source, chosen.pop("trust_remote_code", False))

@@ -27,6 +27,7 @@ from typing import Any
 from lerobot_sim.env import Env
 from lerobot_sim.errors import unknown_name
 from lerobot_sim.simulators.family import Family
+from lerobot_sim.simulators.gymnasium_options import check_options
 from lerobot_sim.spec import EnvSpec
 
 FAMILY = Family(
@@ -105,11 +106,13 @@ def options_of(task: str, given: Mapping[str, Any]) -> dict[str, Any]:
     for name in given:
         if name not in OPTIONS:
             raise unknown_name(f"option of 'gymnasium/{task}'", name, OPTIONS)
+    check_options(given)
+    unsaid = ("metrics", "success_rule")  # where they are null
     found: dict[str, Any] = {"success_key": None}
     for pattern, known in KNOWN.items():
         if fnmatchcase(task, pattern):
             found.update(known)
-    return {**found, **given}
+    return {**found, **{name: value for name, value in given.items() if value is not None or name not in unsaid}}
 
 
 def runs_here(task: str, **options: Any) -> bool:
