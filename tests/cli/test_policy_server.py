@@ -11,6 +11,7 @@ import time
 import pytest
 
 from lerobot_sim.cli.policy_argument import TOKEN
+from tests.training.lerobot_dataset import ACT, record
 
 pytest.importorskip("msgpack", reason="needs msgpack: pip install 'lerobot-sim[remote]'")
 pytest.importorskip("websockets", reason="needs websockets: pip install 'lerobot-sim[remote]'")
@@ -131,3 +132,29 @@ def test_a_server_that_is_killed_stops_the_evaluation_and_fails_no_episode(comma
     told = command(*words, "--output-dir", tmp_path / "out")
     assert told.code == 0, told.err
     assert len(episodes(tmp_path / "out")) == len(known) + 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("policy", "small"),
+    [
+        ("bc", ("--policy.hidden_dim=8", "--policy.chunk_size=4", "--policy.n_action_steps=4")),
+        ("act", tuple(f"--policy.{name}={json.dumps(value)}" for name, value in ACT.items())),
+    ],
+)
+def test_a_checkpoint_is_served_with_settings_in_the_place_of_its_own(command, serve, tmp_path, policy, small):
+    pytest.importorskip({"bc": "torch", "act": "lerobot"}[policy], reason="pip install 'lerobot-sim[lerobot]'")
+    data, out = record(tmp_path / "data"), tmp_path / "out"
+    few = ("--steps", "2", "--batch-size", "4", "--eval-episodes", "0", "--output-dir", out)
+    told = command("train", "--dataset", data, "--policy", policy, *small, *few)
+    assert told.code == 0, told.err
+    checkpoint = str(out / policy / {"bc": "last", "act": "checkpoints/last/pretrained_model"}[policy])
+    often = "--policy.n_action_steps=1"
+    _, said = serve("numpy/reach", "--policy", checkpoint, often)
+    assert said["policy"].startswith({"bc": "bc:", "act": "lerobot:"}[policy])
+    assert said["policy"].endswith(",n_action_steps=1")
+    asked = {"there": (said["uri"],), "here": (checkpoint, often), "as trained": (checkpoint,)}
+    for folder, words in asked.items():
+        told = command("eval", "numpy/reach", "--episodes", "2", "--policy", *words, "--output-dir", tmp_path / folder)
+        assert told.code == 0, told.err
+    assert episodes(tmp_path / "there") == episodes(tmp_path / "here") != episodes(tmp_path / "as trained")

@@ -12,6 +12,7 @@ from lerobot_sim.policies import bc
 from lerobot_sim.policies.bc_config import (
     BCConfig,
     BCSettings,
+    acting_settings,
     bc_folder,
     is_bc,
     read_config,
@@ -230,6 +231,17 @@ def test_settings():
             settings_from({name: value})
     with pytest.raises(InputError, match="more than chunk_size"):
         settings_from({"chunk_size": 2, "n_action_steps": 3})
+
+
+def test_of_a_trained_policy_only_how_it_acts_can_be_set():
+    trained = BCSettings(chunk_size=4, n_action_steps=3)
+    assert acting_settings({"n_action_steps": 1}, trained) == BCSettings(chunk_size=4, n_action_steps=1)
+    with pytest.raises(InputError, match=r"^chunk_size: .*settled as it was trained"):
+        acting_settings({"chunk_size": 1}, trained)
+    with pytest.raises(UnknownNameError, match="n_action_steps"):
+        acting_settings({"n_action_step": 1}, trained)
+    with pytest.raises(InputError, match="more than chunk_size"):
+        acting_settings({"n_action_steps": 5}, trained)
 
 
 def test_words():
