@@ -42,6 +42,7 @@ def test_flags_become_ours(theirs, ours):
         ("--policy.device=cuda", "CPU"),
         ("--eval.use_async_envs=true", "--workers N"),
         ("--env.episode_length=100", "max_steps"),
+        ("--episode-length 100", "max_steps"),
         ("--render=maybe", "true or false"),
         ("--rename_map=a", "--map POLICY_KEY=ENVIRONMENT_KEY"),
         ("--env.type=sim", "--env.task"),

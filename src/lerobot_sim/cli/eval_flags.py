@@ -42,6 +42,7 @@ REPLACED: Mapping[str, str] = {
     "policy.type": "weights say which policy it is: give --policy PATH, expert or random",
     "env.fps": "an environment's rate is its own; `lerobot-sim list --json` tells it",
     "env.episode_length": "write a protocol with max_steps and give it as --protocol FILE.toml",
+    "episode_length": "write a protocol with max_steps and give it as --protocol FILE.toml",
     "env.features": "keys are mapped by --map POLICY_KEY=ENVIRONMENT_KEY",
     "env.features_map": "keys are mapped by --map POLICY_KEY=ENVIRONMENT_KEY",
     "env.camera_name": "the videos' camera is --camera NAME",

@@ -136,7 +136,7 @@ def episodes(run: EvaluationRun, clips: Sequence[Clip]) -> Markup:
     head = [
         tag(
             "th",
-            tag("button", columns[i].capitalize(), type="button"),
+            tag("button", _shown(columns[i]), type="button"),
             scope="col",
             data_column=columns[i],
             class_="number" if columns[i] in numbers else None,
@@ -174,9 +174,14 @@ def episodes(run: EvaluationRun, clips: Sequence[Clip]) -> Markup:
     )
 
 
+def _shown(column: str) -> str:
+    """A column's name for people: `compare` speaks of variations, too."""
+    return "Variation" if column == "arm" else column.capitalize()
+
+
 def _filter(name: str, values: Sequence[str]) -> Markup:
     choices = [tag("option", value or "plain", value=f"={value}") for value in values]
-    return tag("label", name.capitalize(), tag("select", tag("option", "any", value="any"), *choices, data_filter=name))
+    return tag("label", _shown(name), tag("select", tag("option", "any", value="any"), *choices, data_filter=name))
 
 
 def repeat(run: EvaluationRun) -> Markup:
