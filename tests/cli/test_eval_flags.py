@@ -17,6 +17,7 @@ from lerobot_sim.errors import InputError, UnknownNameError
         ("--env.type=metaworld --render", "--protocol metaworld-ml10 --videos 1"),
         ("--env.type=libero --env.task=libero_10", "--protocol libero-10"),
         ("--env.type=metaworld --env.task=MT50", "--protocol metaworld-mt50"),
+        ("--env.type=metaworld --env.task=very_hard", "--protocol metaworld-very-hard"),
         ("--env.type=hill --env.task=PandaPickCubeSpacemouse-v0", "gym-hil/panda-pick-cube"),
         ("--task pusht --mode eval --eval-episodes 20", "numpy/push-t --episodes 20"),
         ("--env.type=libero", "--protocol libero-90"),

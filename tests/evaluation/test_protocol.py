@@ -1,7 +1,9 @@
 """Protocols as files: ours, a user's, a third party's."""
 
 import importlib.metadata
+import importlib.util
 import json
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +63,20 @@ def test_metaworlds_suites_are_its_own(name, tasks):
     plan = make_plan(find(name))
     assert len(plan.tasks) == tasks
     assert {tuple(task.record.seeds) for task in plan.tasks} == {tuple(range(50))}
+
+
+def test_metaworlds_difficulties_are_lerobots_and_part_its_fifty_tasks():
+    groups = {}
+    for name in ("easy", "medium", "hard", "very_hard"):
+        plan = make_plan(find(f"metaworld-{name}"))
+        groups[name] = [task.record.env_id.partition("/")[2] for task in plan.tasks]
+    every = [task for group in groups.values() for task in group]
+    assert {len(every), len(set(every))} == {50}
+    config = importlib.util.find_spec("lerobot")
+    if config is None:
+        pytest.skip("LeRobot is not installed: uv pip install 'lerobot-sim[lerobot]' brings it")
+    theirs = json.loads((Path(config.origin).parent / "envs/metaworld_config.json").read_text())
+    assert groups == theirs["DIFFICULTY_TO_TASKS"]
 
 
 def test_a_users_own_is_resolved(tmp_path):

@@ -193,8 +193,9 @@ def _task(env: Mapping[str, str]) -> list[str]:
         )
     if family == "libero" and task.startswith("libero_"):
         return ["--protocol", task.replace("_", "-")]
-    if family == "metaworld" and f"metaworld-{task.lower()}" in protocols():
-        return ["--protocol", f"metaworld-{task.lower()}"]
+    suite = f"metaworld-{task.lower().replace('_', '-')}"  # such as MT50, or LeRobot's very_hard
+    if family == "metaworld" and suite in protocols():
+        return ["--protocol", suite]
     if family in ("", "sim") or "/" in task:
         return [registry.resolve(task if kind else _TASKS.get(task, task))]
     if family not in registry.FAMILIES and family not in {one.partition("/")[0] for one in registry.environments()}:
