@@ -1,6 +1,8 @@
 """Workers for the tests: of this Python, and of a bare environment that has NumPy and nothing else."""
 
+import contextlib
 import os
+import signal
 import sys
 import time
 import venv
@@ -61,11 +63,17 @@ def hosted():
         pids.add(env.pid)
         return env
 
-    yield make
-    for env in made:
-        pids.add(env.pid)
-        env.close()
-    assert until(lambda: not any(pid and is_running(pid) for pid in pids))
+    with contextlib.ExitStack() as closing:  # one that fails to close costs no other
+        yield make
+        for env in made:
+            pids.add(env.pid)
+            closing.callback(env.close)
+    try:
+        assert until(lambda: not any(pid and is_running(pid) for pid in pids))
+    finally:
+        for pid in pids - {None}:
+            if is_running(pid):
+                os.killpg(pid, signal.SIGKILL)
     assert not shared_blocks() - before
 
 
