@@ -21,13 +21,14 @@ def make_env(n_envs: int = 1, use_async_envs: bool = False, cfg: Any = None) -> 
     Args:
         n_envs: Number of lanes. They are lanes of one batch, with threads of its own.
         use_async_envs: Makes no difference: no process is started.
-        cfg: Its `task`, `robot`, `cameras`, `observation_height`, `observation_width` and `options` are read where
-            they are there; see `--env.type=sim`.
+        cfg: Its `task`, `robot`, `units`, `cameras`, `observation_height`, `observation_width` and `options` are read
+            where they are there; see `--env.type=sim`.
 
     Raises:
         ModuleNotFoundError: lerobot-sim is not installed; the message has the command.
     """
     try:
+        from lerobot_sim.bridges.lerobot_arm import arm_options, task_of_arm
         from lerobot_sim.bridges.lerobot_env import LeRobotVectorEnv
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
@@ -35,12 +36,13 @@ def make_env(n_envs: int = 1, use_async_envs: bool = False, cfg: Any = None) -> 
             "pip install 'lerobot-sim[lerobot]'",
             name=error.name,
         ) from error
-    robot = getattr(cfg, "robot", None)
+    task, robot, units = getattr(cfg, "task", None) or TASK, getattr(cfg, "robot", None), getattr(cfg, "units", None)
+    who = arm_options(robot or "", units) if units and task_of_arm(task) else {"robot": robot} if robot else {}
     height, width = getattr(cfg, "observation_height", None), getattr(cfg, "observation_width", None)
     lanes = LeRobotVectorEnv(
-        getattr(cfg, "task", None) or TASK,
+        task,
         n_envs,
-        task_options={**({"robot": robot} if robot else {}), **(getattr(cfg, "options", None) or {})},
+        task_options={**who, **(getattr(cfg, "options", None) or {})},
         cameras=getattr(cfg, "cameras", None) or (),
         size=(height, width) if height and width else None,
     )

@@ -1,8 +1,11 @@
 """Our Env as the vector environment of LeRobot's rollout."""
 
 import json
+import runpy
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -167,3 +170,16 @@ def test_the_guides_flags_are_answered(argv, instead):
     guides = pytest.importorskip("lerobot_env_sim.guides")
     said = guides.answer(argv)
     assert said is None if instead is None else instead in said
+
+
+def test_the_envhub_file_gives_the_arm_in_a_robots_units_too():
+    make_env = runpy.run_path(str(Path(__file__).parents[2] / "env.py"))["make_env"]
+    shapes = {}
+    for units in (None, "degrees"):
+        config = SimpleNamespace(task="mujoco/lift", robot="so100", units=units)
+        lanes = make_env(2, cfg=config)["mujoco/lift"][0]
+        shapes[units] = lanes.single_action_space.shape
+        lanes.close()
+    assert shapes == {None: (5,), "degrees": (6,)}
+    with pytest.raises(InputError, match="mujoco/lift"):
+        make_env(2, cfg=SimpleNamespace(task="push-t", units="degrees"))

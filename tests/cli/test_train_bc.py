@@ -67,6 +67,8 @@ def test_pictures_are_learned_from_scored_and_evaluated(command, pictures, tmp_p
         (("--policy", "bc", "--env", "numpy/pusht"), "numpy/push-t"),
         (("--policy", "bc", "--save-every", "0"), "--save-every"),
         (("--policy", "mlp", "--device", "cuda"), "--policy bc"),
+        (("--policy", "mlp", "--num_workers=4", "--cache-mb", "8"), "--workers, --cache-mb"),
+        (("--policy", "bc", "--workers", "-1"), "--workers"),
         (("--policy", "mlp", "--pretrained", "x", "--policy.chunk_size=3"), "--pretrained, --setting"),
     ],
 )

@@ -56,6 +56,13 @@ def test_it_learns(dataset, tmp_path):
         assert min(found.state_std) >= 1e-3
 
 
+@pytest.mark.parametrize("workers", [0, 3])
+def test_the_number_of_workers_changes_nothing(dataset, tmp_path, workers):
+    train(dataset, tmp_path / "one", QUICK)
+    train(dataset, tmp_path / "other", with_changes(workers=workers, prefetch=5))
+    same(tmp_path / "one", tmp_path / "other")
+
+
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_an_interrupted_run_goes_on_exactly(dataset, tmp_path, accumulate):
     config = with_changes(accumulate=accumulate)

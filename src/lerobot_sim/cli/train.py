@@ -33,6 +33,7 @@ examples:
 
 _BAR_STEP = 50
 BATCH_SIZE, LEARNING_RATE, HIDDEN_DIM = 32, 1e-3, 256
+WORKERS, PREFETCH, CACHE_MB = 2, 4, 1024
 
 
 @dataclass(kw_only=True)
@@ -81,14 +82,14 @@ class TrainOptions(CommonOptions):
     accumulate: int = 1
     """All but mlp: batches an update."""
 
-    workers: int = 2
-    """LeRobot's policies: threads that make batches; 0: none, each is made when it is asked for."""
+    workers: int = WORKERS
+    """All but mlp: threads that make batches; 0: none, each is made when it is asked for."""
 
-    prefetch: int = 4
-    """LeRobot's policies: batches that are made ahead."""
+    prefetch: int = PREFETCH
+    """All but mlp: batches that are made ahead."""
 
-    cache_mb: int = 1024
-    """LeRobot's policies: memory in MB for decoded pictures."""
+    cache_mb: int = CACHE_MB
+    """All but mlp: memory in MB for decoded pictures."""
 
     save_every: int = 1000
     """Updates between checkpoints, each of which is evaluated."""
@@ -98,13 +99,13 @@ class TrainOptions(CommonOptions):
     neither the demonstrations' nor those that `lerobot-sim eval` scores, unless a protocol names its seeds."""
 
     env: str = ""
-    """LeRobot's policies: the task that scores checkpoints; the one that the dataset was made with by default."""
+    """The task that scores checkpoints; the one that the dataset was made with by default."""
 
     eval_protocol: str = ""
-    """LeRobot's policies: the protocol that scores checkpoints, in the place of one task: a name or a .toml file."""
+    """The protocol that scores checkpoints, in the place of one task: a name or a .toml file."""
 
     eval_num_envs: int = 0
-    """LeRobot's policies: lanes that score in lockstep; 0: as many as suit the task, 20 at most."""
+    """Lanes that score in lockstep; 0: as many as suit the task, 20 at most."""
 
     logger: Literal["none", "tensorboard", "wandb"] = "none"
     """Who is told loss and success as well; WANDB_MODE=offline keeps wandb here."""
@@ -264,6 +265,9 @@ def _refuse_what_is_not_the_students(options: TrainOptions) -> None:
         "--device": options.device != "cpu",
         "--precision": options.precision != "float32",
         "--accumulate": options.accumulate != 1,
+        "--workers": options.workers != WORKERS,
+        "--prefetch": options.prefetch != PREFETCH,
+        "--cache-mb": options.cache_mb != CACHE_MB,
     }
     wrong = [name for name, value in given.items() if value]
     if wrong:

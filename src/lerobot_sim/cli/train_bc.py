@@ -16,7 +16,8 @@ def train_bc(options: TrainOptions, console: Any) -> dict[str, Any]:
     """Trains, or goes on; scores each checkpoint on held-out episodes and keeps the best."""
     at_least(1, steps=options.steps, accumulate=options.accumulate, save_every=options.save_every)
     at_least(0, seed=options.seed, batch_size=options.batch_size, eval_episodes=options.eval_episodes)
-    at_least(0, log_every=options.log_every)
+    at_least(0, log_every=options.log_every, workers=options.workers, prefetch=options.prefetch)
+    at_least(0, cache_mb=options.cache_mb)
     if options.precision != "float32":
         raise InputError(f"--precision {options.precision}: 'bc' is so small that it trains in float32. Leave it out.")
     from lerobot_sim.datasets.layout import read_info
@@ -111,6 +112,8 @@ def _config(options: TrainOptions) -> Any:
         cameras=None if options.cameras == ("<all>",) else [name for name in options.cameras if name != "none"],
         save_every=options.save_every,
         cache_bytes=options.cache_mb << 20,
+        workers=options.workers,
+        prefetch=options.prefetch,
         device=options.device,
         env=env,
     )

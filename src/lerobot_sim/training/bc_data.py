@@ -84,11 +84,14 @@ def check_dataset(reader: FrameReader, config: BCConfig) -> None:
 
 
 def training_batches(
-    reader: FrameReader, config: BCConfig, size: int, seed: int, first: int
+    reader: FrameReader, config: BCConfig, size: int, seed: int, first: int, ahead: int = 2, workers: int = 1
 ) -> Generator[dict[str, NDArray[Any]]]:
-    """Endless batches from number `first` on: "state", "words", pictures, "action" (n, chunk, A) and its "weight"."""
+    """Endless batches from number `first` on: "state", "words", pictures, "action" (n, chunk, A) and its "weight".
+
+    `ahead` and `workers` are those of `batches`: the batches are the same whatever they are.
+    """
     windows = Windows(action=tuple(range(config.settings.chunk_size)), observations=tuple(config.states))
-    source = batches(reader, windows, size, seed, first)
+    source = batches(reader, windows, size, seed, first, ahead, workers)
     mean, std = (np.array(values, np.float32) for values in (config.action_mean, config.action_std))
     numbers: dict[str, NDArray[np.int64]] = {}
     if config.words:

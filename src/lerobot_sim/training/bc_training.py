@@ -48,7 +48,7 @@ Batch = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class BCTrainingConfig:
-    """What a run is; all but the last five settings make it another one.
+    """What a run is; all settings but those from `device` to `prefetch` make it another one.
 
     Attributes:
         settings: Of the policy, by the names of `BCSettings`.
@@ -65,6 +65,8 @@ class BCTrainingConfig:
         log_every: Updates between lines of the log.
         save_every_s: Seconds between two savings of the state, beside those at checkpoints.
         cache_bytes: Memory for decoded frames.
+        workers: Threads that make batches.
+        prefetch: Batches that are made ahead.
         env: Id and version of the environment that the dataset was made with, where they are known.
     """
 
@@ -82,6 +84,8 @@ class BCTrainingConfig:
     log_every: int = 50
     save_every_s: float = 30.0
     cache_bytes: int = 1 << 30
+    workers: int = 1
+    prefetch: int = 2
     env: tuple[str, int] = ("", 0)
 
     def __post_init__(self) -> None:
@@ -179,7 +183,9 @@ def _learn(
     stop = min(config.steps, (run.step // config.save_every + 1) * config.save_every)
     first = run.step * config.accumulate
     saved_at = time.monotonic()
-    source: Generator[Batch] = training_batches(reader, run.policy, config.batch_size, config.seed, first)
+    source: Generator[Batch] = training_batches(
+        reader, run.policy, config.batch_size, config.seed, first, config.prefetch, config.workers
+    )
     with closing(source), held_interrupts() as interrupted:
         while run.step < stop:
             loss = run.update([next(source) for _ in range(config.accumulate)])
@@ -343,7 +349,7 @@ class _Run:
         return json.dumps({**identity(self.config), "demonstrations": self._digest})
 
 
-_MAY_CHANGE = ("device", "log_every", "save_every_s", "cache_bytes")
+_MAY_CHANGE = ("device", "log_every", "save_every_s", "cache_bytes", "workers", "prefetch")
 
 
 def identity(config: BCTrainingConfig) -> dict[str, Any]:
