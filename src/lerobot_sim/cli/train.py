@@ -128,7 +128,6 @@ def main(argv: Sequence[str]) -> int:
     from .train_flags import translated
 
     options = read(TrainOptions, "train", ABOUT, translated(argv))
-    _require_dataset(options.dataset)
     from .console import Console
 
     console = Console(options.json)
@@ -152,6 +151,7 @@ def train(options: TrainOptions, console: Any) -> dict[str, Any]:
     at_least(0, seed=options.seed, log_every=options.log_every, batch_size=options.batch_size)
     at_least(0, eval_episodes=options.eval_episodes)
     _refuse_what_is_not_the_students(options)
+    require_dataset(options.dataset)
     import numpy as np
 
     from lerobot_sim import registry
@@ -237,7 +237,7 @@ def train(options: TrainOptions, console: Any) -> dict[str, Any]:
     return result
 
 
-def _require_dataset(dataset: Path) -> None:
+def require_dataset(dataset: Path) -> None:
     """Refuses a folder that is not there, which may be a dataset's name on the hub."""
     if dataset.is_dir():
         return

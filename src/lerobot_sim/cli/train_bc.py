@@ -9,7 +9,7 @@ from typing import Any
 from lerobot_sim.errors import InputError
 
 from .options import at_least, filled, values_of
-from .train import TrainOptions
+from .train import TrainOptions, require_dataset
 
 
 def train_bc(options: TrainOptions, console: Any) -> dict[str, Any]:
@@ -20,6 +20,7 @@ def train_bc(options: TrainOptions, console: Any) -> dict[str, Any]:
     at_least(0, cache_mb=options.cache_mb)
     if options.precision != "float32":
         raise InputError(f"--precision {options.precision}: 'bc' is so small that it trains in float32. Leave it out.")
+    require_dataset(options.dataset)
     from lerobot_sim.datasets.layout import read_info
     from lerobot_sim.training.bc_training import LAST, LOG, STATE_FILE, check, identity, train
 

@@ -10,7 +10,7 @@ from typing import Any
 from lerobot_sim.errors import InputError
 
 from .options import at_least, filled, values_of
-from .train import TrainOptions
+from .train import TrainOptions, require_dataset
 
 BATCH_SIZE = 8
 
@@ -23,6 +23,7 @@ def train_lerobot(options: TrainOptions, console: Any) -> dict[str, Any]:
     at_least(1, steps=options.steps, accumulate=options.accumulate, save_every=options.save_every)
     at_least(0, seed=options.seed, batch_size=options.batch_size, eval_episodes=options.eval_episodes)
     at_least(0, workers=options.workers, prefetch=options.prefetch, cache_mb=options.cache_mb)
+    require_dataset(options.dataset)
     from lerobot_sim.datasets.layout import read_info
     from lerobot_sim.policies.lerobot import check_features
     from lerobot_sim.training.lerobot_learner import LAST, Learner, preflight
