@@ -148,8 +148,13 @@ def train(options: TrainOptions, console: Any) -> dict[str, Any]:
     """Trains the student, or takes what was trained with the same settings on the same episodes."""
     hidden_dim = HIDDEN_DIM if options.hidden_dim is None else options.hidden_dim
     at_least(1, steps=options.steps, hidden_dim=hidden_dim, save_every=options.save_every)
-    at_least(0, seed=options.seed, log_every=options.log_every, batch_size=options.batch_size)
-    at_least(0, eval_episodes=options.eval_episodes)
+    at_least(
+        0,
+        seed=options.seed,
+        log_every=options.log_every,
+        batch_size=options.batch_size,
+        eval_episodes=options.eval_episodes,
+    )
     _refuse_what_is_not_the_students(options)
     require_dataset(options.dataset)
     import numpy as np
