@@ -156,6 +156,7 @@ def test_other_env_types_name_the_valid_ones(command, arguments):
         (("--cameras", "nowhere"), "camera"),
         (("--cameras", "top", "--image-size", "12by12"), "--image-size"),
         (("--cameras", "top", "--codec", "h263"), "codec"),
+        (("--image-size", "64"), "no camera is recorded"),
         (("--workers", "0"), "--workers"),
         (("--gop", "0"), "--gop"),
         (("--max-tries", "-1"), "--max-tries"),

@@ -74,7 +74,8 @@ class CollectOptions(CheckpointOptions, SteppingOptions):
     """Steps of an episode at most; by default the task's."""
 
     cameras: tuple[str, ...] = ()
-    """Cameras to record, as videos; `lerobot-sim list --json` names those of a task."""
+    """Cameras to record, as videos; `lerobot-sim list --json` names those of a task. By default none of our own
+    worlds', and of somebody's simulator those that LeRobot's datasets of it have; `none` for none."""
 
     depth: tuple[str, ...] = ()
     """Cameras to record as depth in m instead of colour."""

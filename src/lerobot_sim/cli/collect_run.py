@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from .collect import CollectOptions
 
 
+NO_CAMERAS = "none"
+"""--cameras that records nothing, also of a simulator."""
+
 LANES = 32
 """Of an environment of ours, where nobody says how many."""
 
@@ -66,8 +69,8 @@ def run(options: CollectOptions, console: Console) -> dict[str, Any]:
     # with several processes this one makes no episode: its environment only says what it is
     env = (recipe if options.workers == 1 else replace(recipe, num_envs=1)).make_env()
     with closing(env):
-        recipe = replace(recipe, cameras=_cameras(options, env.spec))
         policy, identity = acting(recipe, env)
+        recipe = replace(recipe, cameras=_cameras(options, env.spec, policy))
         _check_pictures(recipe.cameras, policy)
         params = settings_of(env.spec, ranges_of(env.spec, recipe.param))
         root = filled(options.output_dir, env.spec.id)
@@ -115,11 +118,18 @@ def _recipe(options: CollectOptions) -> Recipe:
     )
 
 
-def _cameras(options: CollectOptions, spec: EnvSpec) -> dict[str, Camera]:
-    """The cameras that were asked for, colour first; --depth takes a camera's place among --cameras."""
+def _cameras(options: CollectOptions, spec: EnvSpec, policy: Policy) -> dict[str, Camera]:
+    """The cameras that are recorded, colour first; --depth takes a camera's place among --cameras."""
     size = {} if options.image_size == "<usual>" else picture_size("--image-size", options.image_size)
+    if not options.cameras and not options.depth:
+        usual = {name: replace(spec.cameras[name], look=options.look, **size) for name in _usual_cameras(spec)}
+        if size and not usual:
+            names = " ".join(spec.cameras) or "there is none"
+            raise InputError(f"--image-size: no camera is recorded. Name one of them: --cameras ({names}).")
+        return usual if size else {name: policy.cameras.get(name, camera) for name, camera in usual.items()}
     cameras: dict[str, Camera] = {}
-    for name in dict.fromkeys((*options.cameras, *options.depth)):
+    asked = () if options.cameras == (NO_CAMERAS,) else options.cameras
+    for name in dict.fromkeys((*asked, *options.depth)):
         if not spec.cameras:
             raise InputError(f"--cameras: '{spec.id}' has no camera. Leave --cameras out.")
         if name not in spec.cameras:
@@ -127,6 +137,16 @@ def _cameras(options: CollectOptions, spec: EnvSpec) -> dict[str, Camera]:
         kind = "depth" if name in options.depth else "rgb"
         cameras[name] = replace(spec.cameras[name], look=options.look, kind=kind, **size)
     return cameras
+
+
+def _usual_cameras(spec: EnvSpec) -> list[str]:
+    """What is recorded where nothing was said: of a simulator what LeRobot's datasets of it have, else nothing."""
+    module = registry.FAMILIES.get(spec.id.partition("/")[0])
+    if module is None:
+        return []
+    from lerobot_sim.simulators.families import catalogue
+
+    return [name for name in catalogue(module).FAMILY.cameras if name in spec.cameras]
 
 
 def _check_pictures(recorded: Mapping[str, Camera], policy: Policy) -> None:

@@ -17,6 +17,7 @@ class Family:
         about: One line for people.
         python: The version of Python that the lock is for.
         environment: Variables that are set in its process.
+        cameras: What a dataset of it records where nothing was said: those that LeRobot's own of it have.
         start_s: Time limit of its process's start, until the environment stands.
         reset_s: Time limit of a lane's reset.
         step_s: Time limit of a lane's step, its pictures included.
@@ -28,6 +29,7 @@ class Family:
     about: str
     python: str = "3.12"
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    cameras: tuple[str, ...] = ()
     start_s: float = 120.0
     reset_s: float = 60.0
     step_s: float = 30.0

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lerobot_sim.cli.main import main
 from lerobot_sim.env import End
 from lerobot_sim.errors import InputError, UnknownNameError
 from lerobot_sim.experts import pusht as expert
@@ -145,3 +146,12 @@ def test_options_are_checked_and_told():
         pusht.spec("push-t", block_cog=[1.0])
     with pytest.raises(UnknownNameError, match="push-t"):
         pusht.spec("pusht")
+
+
+def test_a_collection_has_its_camera_unless_told_otherwise(tmp_path):
+    words = ["collect", "pusht/push-t", "--policy", "random", "--episodes", "1", "--episode-length", "3"]
+    for name, more, size in (("a", [], 96), ("b", ["--image-size", "32"], 32), ("c", ["--cameras", "none"], None)):
+        assert main([*words, *more, "--output-dir", str(tmp_path / name)]) == 0
+        features = json.loads((tmp_path / name / "meta/info.json").read_text())["features"]
+        pictures = {key: tuple(feature["shape"][:2]) for key, feature in features.items() if "images" in key}
+        assert pictures == ({"observation.images.front": (size, size)} if size else {})

@@ -25,6 +25,7 @@ FAMILY = Family(
     packages=("gym_aloha", "dm_control", "mujoco"),
     lock="aloha",
     about="gym-aloha 0.1.5: two ViperX arms insert a peg or hand a cube over (MuJoCo, dm_control)",
+    cameras=("top",),
     environment={"MUJOCO_GL": "egl"},
 )
 

@@ -21,6 +21,7 @@ FAMILY = Family(
     packages=("gym_hil", "gymnasium", "mujoco"),
     lock="gym-hil",
     about="gym-hil 0.1.14: a Franka Panda picks a cube or arranges boxes (MuJoCo)",
+    cameras=("front", "wrist"),
     environment={"MUJOCO_GL": "egl"},
     step_s=60.0,
 )

