@@ -165,7 +165,7 @@ def _checked(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     if "control_mode" in given:
         raise InputError(
             f"'control_mode' ({given['control_mode']!r}) is no option of a controller here: who acts is the policy or "
-            "teleoperator that drives the environment (`--policy expert`, LeRobot's on `--robot.type=sim`). Leave it out."
+            "teleoperator that drives it (`--policy expert`, LeRobot's by `--robot.type=sim`). Leave it out."
         )
     known = {"gripper": "absolute", **_DEFAULTS[name]}
     for option, value in given.items():
