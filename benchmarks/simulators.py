@@ -30,6 +30,7 @@ from lerobot_sim.simulators.host.workers import hosted_workers
 from lerobot_sim.spec import Camera
 
 LANES = 4
+TASKS = ("pick-place-v3", "drawer-open-v3")
 Cost = tuple[float, float]
 """Seconds, and CPU seconds in all processes."""
 PEERS = Path(__file__).parent / "peers"
@@ -89,11 +90,14 @@ def cpu_of(envs: Any) -> float:
 def stepped(envs: Any, cameras: Mapping[str, Camera], count: int) -> Cost:
     """What `count` steps of every lane cost by the loop that all of ours is driven by; resets are not in it."""
     ticks = steps(envs, Random(cameras), range(LANES))
-    for _ in range(LANES):
-        next(ticks)
+
+    def walk(lane_steps: int) -> None:
+        while lane_steps > 0:
+            lane_steps -= int(next(ticks).active.sum())
+
+    walk(LANES)
     since, spent = time.perf_counter(), cpu_of(envs)
-    for _ in range(LANES * count):
-        next(ticks)
+    walk(LANES * count)
     cost = time.perf_counter() - since, cpu_of(envs) - spent
     ticks.close()
     return cost
@@ -112,19 +116,21 @@ def compared(
 
 
 def metaworld_rows(full: bool) -> list[Row]:
-    """Four lanes in four workers beside AsyncVectorEnv(4) in MetaWorld's own environment."""
+    """Four lanes beside AsyncVectorEnv(4) in MetaWorld's own environment: in a worker each, and in a worker a core."""
     python = python_of(metaworld.FAMILY)
     rows: list[Row] = []
     picture = {"corner2": Camera(height=128, width=128)}
     kinds = {"state": ({}, 400, 5), "images": (picture, 6, 3)}
-    for task in ("pick-place-v3", "drawer-open-v3") if full else ("pick-place-v3",):
+    cores = min(LANES, len(os.sched_getaffinity(0)))
+    cases = [(task, workers) for task in TASKS[: 2 if full else 1] for workers in dict.fromkeys((LANES, cores))]
+    for task, workers in cases:
         module = "lerobot_sim.simulators.metaworld"
-        envs = hosted_workers(metaworld.FAMILY, module, task, LANES, LANES, {"frame_stack": 2})
+        envs = hosted_workers(metaworld.FAMILY, module, task, LANES, workers, {"frame_stack": 2})
         try:
             for kind, (cameras, count, repeats) in kinds.items():
                 with asked(python, "vector_metaworld.py", task, kind) as ask:
                     rows += compared(
-                        f"metaworld/{task}, 4 lanes, {kind}: a lane's step",
+                        f"metaworld/{task}, {LANES} lanes in {workers} workers, {kind}: a lane's step",
                         partial(stepped, envs, cameras, count),
                         partial(ask, kind, count),
                         count,

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -237,6 +239,64 @@ class Slot:
     def forget_ended(self) -> None:
         """Frees the lanes whose episodes have ended with the last tick."""
         self.active &= ~self._ended
+
+
+Task: TypeAlias = "Callable[[Slot], tuple[Step | None, float]]"
+"""What a slot's thread does: (slot) -> its step if it was one, seconds."""
+
+
+class SlotThreads:
+    """A thread a slot, that does one thing at a time; results come as they are done.
+
+    Queues of their own, because futures cost more than a tick of a light simulator.
+    """
+
+    def __init__(self, slots: Sequence[Slot]) -> None:
+        self.running = 0
+        self._done: SimpleQueue[tuple[Slot, Step | None, float, BaseException | None]] = SimpleQueue()
+        self._tasks: list[SimpleQueue[Task | None]] = [SimpleQueue() for _ in slots]
+        self._threads = [
+            Thread(target=self._work, args=(slot, tasks), name=f"slot-{slot.number}", daemon=True)
+            for slot, tasks in zip(slots, self._tasks, strict=True)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, slot: Slot, task: Task) -> None:
+        """Has a slot's thread do something."""
+        self.running += 1
+        self._tasks[slot.number].put(task)
+
+    def take(self, *, every: bool) -> list[tuple[Slot, Step | None, float]]:
+        """What is done, in the order of the slots; waits for the first of it, or for `every` task that runs.
+
+        Raises:
+            Exception: What a task raised.
+        """
+        found = [self._done.get()]
+        while len(found) < self.running and (every or not self._done.empty()):
+            found.append(self._done.get())
+        self.running -= len(found)
+        found.sort(key=lambda one: one[0].number)
+        for *_, error in found:
+            if error is not None:
+                raise error
+        return [one[:3] for one in found]
+
+    def close(self) -> None:
+        """Waits until the threads have done what they are at, and ends them."""
+        for tasks in self._tasks:
+            tasks.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self, slot: Slot, tasks: SimpleQueue[Task | None]) -> None:
+        while (task := tasks.get()) is not None:
+            try:
+                step, seconds = task(slot)
+                self._done.put((slot, step, seconds, None))
+            except BaseException as error:  # noqa: BLE001 - raised where the result is taken
+                self._done.put((slot, None, 0.0, error))
 
 
 class Gather:

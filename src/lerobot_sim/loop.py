@@ -7,7 +7,6 @@ whoever watches is a Sink. Several environments are driven each at its own pace 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from time import perf_counter
@@ -19,7 +18,7 @@ from .arrays import like, zeros_like_batch
 from .env import Batch, Env, Step
 from .episode import Episode, EpisodeFold
 from .errors import InputError
-from .lanes import Frames, Gather, ParamSource, SeedQueue, Slot, Start
+from .lanes import Frames, Gather, ParamSource, SeedQueue, Slot, SlotThreads, Start
 from .policy import Decision, Policy
 from .spec import IMAGES, Camera
 
@@ -93,30 +92,28 @@ def steps(
     profile = profile or Profile()
     wants_states = any(getattr(sink, "wants_states", False) for sink in sinks)
     gather = Gather(slots, total)
-    parked, running = slots, dict[Future[tuple[Step | None, float]], Slot]()
-    began = False
+    parked, began = slots, False
     with ExitStack() as stack:
-        pool = stack.enter_context(ThreadPoolExecutor(len(slots))) if len(slots) > 1 else None
+        threads = stack.enter_context(closing(SlotThreads(slots))) if len(slots) > 1 else None
         while True:
             beginning = [slot for slot in parked if slot.take(queue, params)]
-            parked, ready = _begin(beginning, parked, policy, pool, running)
-            if not ready and not running:
+            parked, ready = _begin(beginning, parked, policy, threads)
+            if not ready and not (threads and threads.running):
                 return
             if ready:
                 if wants_states:
                     for slot in ready:
                         slot.states = slot.env.get_state(np.flatnonzero(slot.active))
                 _decide(ready, gather, policy, cameras, profile)
-            if pool is None:
+            if threads is None:
                 finished = [(slot, *_timed_step(slot)) for slot in ready]
             else:
-                running |= {pool.submit(_timed_step, slot): slot for slot in ready}
+                for slot in ready:
+                    threads.submit(slot, _timed_step)
                 since = perf_counter()
-                done, _ = wait(running, return_when=FIRST_COMPLETED if began else ALL_COMPLETED)
-                began = True  # together, so that the first batch holds all lanes
+                finished = threads.take(every=not began)  # at first together, so that the first batch holds all lanes
+                began = True
                 profile.add("wait", since)
-                first = sorted(done, key=lambda future: running[future].number)
-                finished = [(running.pop(future), *future.result()) for future in first]
             for slot, step, seconds in finished:
                 profile.seconds["physics"] += seconds
                 if step is None:
@@ -161,22 +158,21 @@ def _begin(
     beginning: Sequence[Slot],
     parked: Sequence[Slot],
     policy: Policy,
-    pool: ThreadPoolExecutor | None,
-    running: dict[Future[tuple[Step | None, float]], Slot],
+    threads: SlotThreads | None,
 ) -> tuple[list[Slot], list[Slot]]:
     """Has episodes begun, and tells the slots that have nothing to do from those that are to decide.
 
     With several environments resets run in threads, so that one that takes long holds up no other environment.
     """
     for slot in beginning:
-        if pool is None:
+        if threads is None:
             slot.begin()
             slot.settle(policy)
         else:
-            running[pool.submit(_timed_begin, slot)] = slot
+            threads.submit(slot, _timed_begin)
     parted: tuple[list[Slot], list[Slot]] = [], []
     for slot in parked:
-        if pool is None or slot not in beginning:
+        if threads is None or slot not in beginning:
             parted[bool(slot.active.any())].append(slot)
     return parted
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import uuid
 from pathlib import Path
 
 from lerobot_sim.simulators.host.hosted_env import HostedEnv, Program
@@ -12,13 +13,28 @@ FOLDER, TOY = Path(os.environ["TOY_FOLDER"]), Path(os.environ["TOY"])
 class Counted(HostedEnv):
     """Leaves how many workers it had."""
 
-    def close(self):
-        if self.pid:
-            (FOLDER / f"workers-{os.getpid()}-{id(self)}").write_text(str(self.workers))
-        super().close()
+    told = 0
+
+    def tell(self):
+        if self.told != self.workers:
+            self.told = self.workers
+            self.name = getattr(self, "name", uuid.uuid4().hex)
+            (FOLDER / f"workers-{self.name}").write_text(str(self.told))
+
+    def step(self, action, active):
+        step = super().step(action, active)
+        self.tell()
+        return step
+
+    def reset(self, *given, **named):
+        observation = super().reset(*given, **named)
+        self.tell()
+        return observation
 
 
 def env(num_envs=1):
     fault = {"fault": "kill", "phase": "step", "once": str(FOLDER / "killed")}
     program = Program(python=Path(sys.executable), factory="toy:make", keywords=fault, modules={"toy": TOY})
-    return Counted(program, num_envs)
+    made = Counted(program, num_envs)
+    made.tell()
+    return made
