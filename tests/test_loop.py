@@ -9,6 +9,7 @@ import pytest
 from lerobot_sim import Camera, Decision, End, Frames, Profile, make, make_policy, rollout, steps
 from lerobot_sim.envs.push_t import SPEC
 from lerobot_sim.errors import InputError, UnknownNameError
+from lerobot_sim.policy import LaneClock
 from lerobot_sim.spec import IMAGES, STATE
 
 
@@ -56,6 +57,33 @@ def test_every_row_follows_from_the_one_before():
             last[start.index] = frames.t[lane], frames.next_observation[STATE][lane]
             assert frames.end[lane] == (End.TIME_LIMIT if frames.t[lane] == 299 else End.RUNNING)
     assert {index: t for index, (t, _) in last.items()} == {0: 299, 1: 299, 2: 299}
+
+
+class Leaves(Still):
+    """Ends its episode after more steps the higher the seed; its actions tell seed and step apart."""
+
+    def __init__(self, lanes):
+        super().__init__(lanes)
+        self.clock = LaneClock()
+
+    def reset(self, lanes, seeds):
+        self.clock.reset(lanes, seeds)
+
+    def act(self, observation, active):
+        seeds, acts = self.clock.of(len(active))
+        self.clock.tick(active)
+        action = np.stack([np.sin(seeds * 7.0 + acts), np.cos(acts * 3.0 + seeds)], axis=1).astype(np.float32)
+        return Decision(action, events={"terminate_episode": acts >= 3 + seeds})
+
+
+def test_lanes_in_step_and_out_of_step_give_the_same_episodes():
+    alone = list(rollout(make("push-t"), Leaves(1), range(9)))
+    assert [len(episode) for episode in alone] == list(range(4, 13))
+    for lanes in (2, 3, 9):
+        for episode, other in zip(rollout(make("push-t", lanes), Leaves(lanes), range(9)), alone, strict=True):
+            for name in ("action", "reward", "success"):
+                np.testing.assert_array_equal(getattr(episode, name), getattr(other, name))
+            np.testing.assert_array_equal(episode.observation[STATE], other.observation[STATE])
 
 
 def test_fewer_seeds_than_lanes_leave_lanes_idle():
