@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -33,11 +34,14 @@ class BreakingEnv:
 
 
 class BreakingPolicy(RandomPolicy):
-    """Raises, or kills its own process, when it is to act for seed 6 the third time."""
+    """Raises, or kills its own process, when it is to act for seed 6 the third time; not where BREAK_ONCE is a file."""
 
     def act(self, observation, active):
         seeds, acts = self._clock.of(len(active))
-        if (active & (seeds == 6) & (acts == 2)).any():
+        once = Path(os.environ.get("BREAK_ONCE", os.devnull))
+        if (active & (seeds == 6) & (acts == 2)).any() and not once.is_file():
+            if once != Path(os.devnull):
+                once.touch()
             if os.environ.get("BREAK_BY") == "SIGKILL":
                 os.kill(os.getpid(), 9)
             raise ZeroDivisionError("the network is out of its mind")

@@ -66,7 +66,7 @@ def test_a_served_policy_is_scored_as_here(command, serve, tmp_path):
     )
     assert json.loads(recorded.out)["policy"] == "expert"
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
 
 
 def test_ctrl_c_ends_it_though_a_client_is_connected(serve):
@@ -75,7 +75,7 @@ def test_ctrl_c_ends_it_though_a_client_is_connected(serve):
     process, said = serve("numpy/reach", "--policy", "expert")
     client = RemotePolicy(said["uri"], said["token"])
     process.send_signal(signal.SIGTERM)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
     client.close()
 
 

@@ -65,18 +65,61 @@ def test_the_same_episodes_as_one_task_after_the_other(registered, tmp_path, mor
 
 
 class Slow(Noisy):
-    """Takes its time, so that others wait to ask together."""
+    """Takes its time, so that others wait to ask together; the first act until all others have come."""
+
+    def __init__(self, seats):
+        super().__init__()
+        self.seats, self.came = seats, threading.Semaphore(0)
 
     def act(self, observation, active):
+        if not self.batches:
+            for _ in range(self.seats):
+                assert self.came.acquire(timeout=60)
         time.sleep(0.02)
         return super().act(observation, active)
 
 
-def test_seats_share_batches_of_one_size(registered, tmp_path):
-    policy = Slow()
+def test_seats_share_batches_of_one_size(registered, tmp_path, monkeypatch):
+    policy = Slow(3)
+
+    def reset(shared, seat, lanes, seeds):
+        policy.came.release()
+        original(shared, seat, lanes, seeds)
+
+    original = Shared.reset
+    monkeypatch.setattr(Shared, "reset", reset)
     run(plan_of(), acting_of(policy), tmp_path)
     assert {len(batch) for batch in policy.batches} == {6}
     assert any(sum(batch.reshape(3, 2).any(axis=1)) > 1 for batch in policy.batches)
+
+
+def test_a_seat_that_asks_again_at_once_keeps_nobody_out():
+    policy, begun, go_on = Noisy(), threading.Event(), threading.Event()
+    shared, lanes, active = Shared(policy, lanes=1, seats=2), np.arange(1), np.ones(1, np.bool_)
+    act = policy.act
+
+    def slow(observation, active):
+        begun.set()
+        assert go_on.wait(60)
+        return act(observation, active)
+
+    policy.act = slow
+    shared.reset(0, lanes, lanes)
+    observation = {STATE: np.zeros((1, 2))}
+    with ThreadPoolExecutor(2) as threads:
+        deciding = threads.submit(shared.act, 0, observation, active)
+        assert begun.wait(60)
+        coming = threads.submit(shared.reset, 1, lanes, lanes)
+        while shared._busy != {0, 1}:  # it has come in, and waits for the policy
+            time.sleep(0.001)
+        assert not coming.done()
+        go_on.set()
+        assert deciding.result(60).action.shape == (1, 1)
+        coming.result(60)
+        shared._patience_s = 60.0
+        both = [threads.submit(shared.act, seat, observation, active) for seat in range(2)]
+        assert [one.result(60).action.shape for one in both] == [(1, 1), (1, 1)]
+    assert [batch.tolist() for batch in policy.batches] == [[True, False], [True, True]]
 
 
 def test_whoever_asks_waits_for_those_that_are_about_to():

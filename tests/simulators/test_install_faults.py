@@ -109,12 +109,12 @@ def test_a_kill_while_the_new_one_is_moved_in_costs_nothing(tiny, house, kind):
 
 
 def test_two_at_once_build_one_environment(tiny, house):
-    slow = slow_uv(house / "slow", 1.5)
+    slow = slow_uv(house / "slow", 5)
     first = started(tiny, **slow)
     assert first.stdout.readline() == "python\n"
     second = started(tiny, **slow)
     assert second.stdout.readline() == "wait\n"
-    ends = [process.communicate(timeout=60)[0].splitlines()[-1] for process in (first, second)]
+    ends = [process.communicate(timeout=250)[0].splitlines()[-1] for process in (first, second)]
     assert ends[0].startswith("made")
     assert ends[0] == ends[1]
     assert len((house / "slow" / "pids").read_text().split()) == 2
@@ -169,7 +169,7 @@ def test_without_uv_the_package_to_install_is_named(tiny, monkeypatch, tmp_path)
         install(tiny)
 
 
-def wait_for(true, seconds=30):
+def wait_for(true, seconds=60):
     end = time.monotonic() + seconds
     while True:
         try:

@@ -11,6 +11,8 @@ from typing import Any
 from lerobot_sim.loop import Frames, Profile
 from lerobot_sim.spec import Camera
 
+from .failures import raise_interrupts
+
 
 class Console:
     """Where a command's words go.
@@ -33,7 +35,10 @@ class Console:
 
     @contextlib.contextmanager
     def progress(self, what: str, total: float, unit: str) -> Generator[Callable[..., None]]:
-        """A progress bar on standard error; yields a function that takes how much is done by now (and of how much)."""
+        """A progress bar on standard error; yields a function that takes how much is done by now (and of how much).
+
+        That function raises a KeyboardInterrupt that was lost (`failures.raise_interrupts`).
+        """
         from rich.console import Console as RichConsole
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -48,6 +53,7 @@ class Console:
             task = bar.add_task(what, total=total)
 
             def show(done: float, total: float | None = None) -> None:
+                raise_interrupts()
                 bar.update(task, completed=done, total=total)
 
             yield show

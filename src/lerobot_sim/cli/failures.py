@@ -6,6 +6,7 @@ import contextlib
 import errno
 import signal
 import sys
+import threading
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from types import FrameType
@@ -13,6 +14,7 @@ from types import FrameType
 from lerobot_sim.errors import SimError, unknown_name
 
 INTERRUPTED = 130
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -23,14 +25,22 @@ class Outcome:
     exit_code: int = 0
 
 
+class _Asked:
+    """Whether a signal has asked the command to end."""
+
+    to_end = False
+
+
 @contextlib.contextmanager
 def explained(debug: bool) -> Generator[Outcome]:
     """Turns whatever is raised inside into a line on standard error and an exit code; with `debug`, a traceback too.
 
-    SIGTERM is taken as Ctrl-C: what is finished is kept, and the same command goes on.
+    SIGTERM is taken as Ctrl-C: what is finished is kept, and the same command goes on. What is ignored stays so.
     """
     outcome = Outcome()
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    _Asked.to_end = False
+    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _interrupt) for number in heard}
     try:
         yield outcome
     except KeyboardInterrupt:
@@ -51,7 +61,8 @@ def explained(debug: bool) -> Generator[Outcome]:
         if debug:
             raise
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def no_such_command(
@@ -62,7 +73,17 @@ def no_such_command(
     return 2
 
 
+def raise_interrupts() -> None:
+    """Raises a KeyboardInterrupt that was lost, as where it came amid a library's import or in a weak reference's end.
+
+    To be called now and then, where a command may be left.
+    """
+    if _Asked.to_end and threading.current_thread() is threading.main_thread():
+        raise KeyboardInterrupt
+
+
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    _Asked.to_end = True
     raise KeyboardInterrupt
 
 

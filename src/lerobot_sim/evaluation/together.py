@@ -133,7 +133,8 @@ class Left(Exception):  # noqa: N818 - no error: nobody takes the results any mo
 class Shared:
     """One policy that decides for several seats of the same number of lanes in one batch.
 
-    Whoever asks waits for the seats that are about to ask, but no longer than the policy's last act took.
+    Whoever asks waits for the seats that are about to ask, but no longer than the policy's last act took. Seats come
+    in while the policy decides for others, so that no one keeps them out by asking again at once.
 
     Args:
         policy: The policy.
@@ -148,18 +149,20 @@ class Shared:
         self._answers: dict[int, Decision | Exception] = {}
         self._busy: set[int] = set()
         self._patience_s = 0.0
-        self._closed = False
+        self._deciding = self._closed = False
 
     def reset(self, seat: int, lanes: NDArray[np.int64], seeds: Array) -> None:
         """Begins episodes in a seat's lanes."""
         with self._turn:
             self._check_open()
             self._busy.add(seat)
+            self._wait_for_the_policy()
             self.policy.reset(lanes + seat * self.lanes, seeds)
 
     def instruct(self, seat: int, lanes: NDArray[np.int64], instructions: Sequence[str]) -> None:
         """Tells the policy what a seat's lanes are to do."""
         with self._turn:
+            self._wait_for_the_policy()
             getattr(self.policy, "instruct")(lanes + seat * self.lanes, instructions)  # noqa: B009
 
     def thinks(self, seat: int, active: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -168,6 +171,7 @@ class Shared:
         if tells is None:
             return active
         with self._turn:
+            self._wait_for_the_policy()
             return to_numpy(tells(self._mask({seat: active})))[self._place(seat)]
 
     def act(self, seat: int, observation: Batch, active: Array) -> Decision:
@@ -175,10 +179,14 @@ class Shared:
         with self._turn:
             self._asked[seat] = (observation, to_numpy(active))
             self._turn.notify_all()
-            patient_until = perf_counter() + self._patience_s
+            since: float | None = None
             while seat not in self._answers:
                 self._check_open()
-                rest = patient_until - perf_counter()
+                if self._deciding:
+                    self._turn.wait()
+                    continue
+                since = since or perf_counter()
+                rest = since + self._patience_s - perf_counter()
                 if self._busy <= self._asked.keys() or rest <= 0:
                     self._decide()
                 else:
@@ -204,19 +212,37 @@ class Shared:
         if self._closed:
             raise Left
 
+    def _wait_for_the_policy(self) -> None:
+        while self._deciding:
+            self._turn.wait()
+        self._check_open()
+
     def _decide(self) -> None:
+        """Decides for all that have asked; others may come in meanwhile, but not touch the policy."""
         asked, self._asked = self._asked, {}
         since = perf_counter()
+        self._deciding = True
+        self._turn.release()
         try:
-            self._answers |= self._decided(asked)
+            answers = self._each_decided(asked)
+        finally:
+            self._turn.acquire()
+            self._deciding = False
+            self._turn.notify_all()
+        self._answers |= answers
+        self._patience_s = perf_counter() - since
+
+    def _each_decided(self, asked: Mapping[int, _Ask]) -> dict[int, Decision | Exception]:
+        answers: dict[int, Decision | Exception] = {}
+        try:
+            answers |= self._decided(asked)
         except Exception as error:  # noqa: BLE001 - whatever a policy raises; one seat's is not another's
             for seat, ask in asked.items():
                 try:
-                    self._answers |= {seat: error} if len(asked) == 1 else self._decided({seat: ask})
+                    answers |= {seat: error} if len(asked) == 1 else self._decided({seat: ask})
                 except Exception as own:  # noqa: BLE001
-                    self._answers[seat] = own
-        self._patience_s = perf_counter() - since
-        self._turn.notify_all()
+                    answers[seat] = own
+        return answers
 
     def _decided(self, asked: Mapping[int, _Ask]) -> dict[int, Decision]:
         batch: Batch = {}

@@ -15,6 +15,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 def held_interrupts() -> Generator[Callable[[], bool]]:
     """Within it, Ctrl-C only makes what is yielded return True; the caller raises KeyboardInterrupt where it fits.
 
+    Where the caller is through without having done so, it is raised at the end.
+
     SIGTERM, as clusters send it, is taken likewise. Python tells the main thread alone of signals: in another thread
     nothing has to be held.
     """
@@ -29,6 +31,8 @@ def held_interrupts() -> Generator[Callable[[], bool]]:
         return
     with _handled(note):
         yield lambda: asked
+    if asked:
+        raise KeyboardInterrupt
 
 
 @contextmanager
@@ -47,7 +51,8 @@ def free_interrupts() -> Generator[None]:
 
 @contextmanager
 def _handled(handler: Callable[[int, Any], None]) -> Generator[None]:
-    before = {number: signal.signal(number, handler) for number in _SIGNALS}
+    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in heard}
     try:
         yield
     finally:

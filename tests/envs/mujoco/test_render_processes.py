@@ -126,7 +126,7 @@ def alive(pid):
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z" if Path("/proc").exists() else True
 
 
-def gone(pids, within_s=15.0):
+def gone(pids, within_s=60.0):
     until = time.monotonic() + within_s
     while any(alive(pid) for pid in pids) and time.monotonic() < until:
         time.sleep(0.05)
@@ -167,7 +167,7 @@ def test_nothing_is_left_when_nobody_closes():
     process, pids = started(2, "sys.exit(0)")
     assert process.wait() == 0
     process.stdout.close()
-    assert gone(pids, 1.0)
+    assert gone(pids)
 
 
 def test_ctrl_c_ends_all_and_says_so_once():
@@ -176,7 +176,7 @@ def test_ctrl_c_ends_all_and_says_so_once():
     process.send_signal(signal.SIGINT)
     assert process.wait() != 0
     process.stdout.close()
-    assert gone(pids, 1.0)
+    assert gone(pids)
 
 
 def test_importing_the_room_makes_no_context():

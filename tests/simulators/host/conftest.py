@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 import venv
 from pathlib import Path
@@ -38,12 +39,23 @@ def is_running(pid):
         return False
 
 
-def until(condition, limit_s=20.0):
+def until(condition, limit_s=60.0):
     """Waits for something to become true."""
     end = time.monotonic() + limit_s
     while not condition() and time.monotonic() < end:
         time.sleep(0.01)
     return condition()
+
+
+def interrupt_once(condition):
+    """Ctrl-C for this process as soon as something is true: within a call that takes long then."""
+
+    def wait():
+        assert until(condition)
+        time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait).start()
 
 
 def shared_blocks():

@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import signal
-import threading
 import time
 
 import numpy as np
@@ -14,7 +13,7 @@ from lerobot_sim.errors import InputError
 from lerobot_sim.simulators.host.hosted_env import STARTS, Limits, WorkerStartError
 
 from . import toy
-from .conftest import act, is_running, until
+from .conftest import act, interrupt_once, is_running, until
 
 DEATHS = {
     "exit": "called exit('the library has had enough')",
@@ -237,10 +236,10 @@ def test_lanes_that_had_ended_keep_their_end_and_stay_put(hosted):
 
 
 def test_ctrl_c_during_a_step_ends_the_episode_and_no_answer_is_taken_for_another(hosted, tmp_path):
-    env = hosted(1, fault="nap", phase="step", once=str(tmp_path / "done"))
+    env = hosted(1, fault="long nap", phase="step", once=str(tmp_path / "done"))
     env.reset([0], [1])
     act(env), act(env)
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    interrupt_once((tmp_path / "done").exists)
     with pytest.raises(KeyboardInterrupt):
         act(env)
     assert act(env).end.tolist() == [End.FAULT]

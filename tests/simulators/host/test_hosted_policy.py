@@ -1,9 +1,6 @@
 """A policy in a process of its own decides what it would decide here, and its end is an error with the reason."""
 
-import os
-import signal
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -17,7 +14,7 @@ from lerobot_sim.simulators.host.hosted_policy import HostedPolicy, PolicyLostEr
 from lerobot_sim.spec import STATE
 
 from . import toy
-from .conftest import TOY, is_running, until
+from .conftest import TOY, interrupt_once, is_running, until
 
 
 @pytest.fixture
@@ -119,13 +116,13 @@ def test_its_end_is_an_error_with_the_reason_and_it_can_begin_anew(policy, fault
     assert there.act({STATE: np.zeros((1, 2), np.float32)}, np.ones(1, bool)).action.shape == (1, 2)
 
 
-def test_ctrl_c_during_a_decision_gives_the_process_up(policy):
-    there = policy(fault="nap")
+def test_ctrl_c_during_a_decision_gives_the_process_up(policy, tmp_path):
+    there = policy(fault="long nap", begun=str(tmp_path / "begun"))
     seen, everyone = {STATE: np.zeros((1, 2), np.float32)}, np.ones(1, bool)
     there.reset(np.arange(1), np.array([1]))
     for _ in range(4):
         there.act(seen, everyone)
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    interrupt_once((tmp_path / "begun").exists)
     with pytest.raises(KeyboardInterrupt):
         there.act(seen, everyone)
     with pytest.raises(PolicyLostError, match="interrupted"):

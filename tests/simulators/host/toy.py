@@ -60,6 +60,7 @@ FAULTS = {
     "input": lambda: input("Overwrite? "),
     "raise": lambda: 1 / 0,
     "nap": lambda: time.sleep(1.0),
+    "long nap": lambda: time.sleep(300.0),
     "pipe": lambda: os.closerange(3, 200),
     "child": lambda: os.kill(os.getpid(), signal.SIGKILL) if os.fork() else time.sleep(1000),
 }
@@ -195,15 +196,16 @@ class ToyPolicy:
         spec: The environment's.
         pictures: Whether it reads the camera.
         fault: A name of `FAULTS`, done at the fifth act.
+        begun: A file that is made before the fault.
         columns: Whether every third decision has another column.
     """
 
     batch_invariant = True
 
-    def __init__(self, spec, pictures=False, fault="", columns=False):
+    def __init__(self, spec, pictures=False, fault="", columns=False, begun=""):
         self.cameras = {"front": Camera(height=24, width=32)} if pictures else {}
         self.size, self.fault, self.columns = spec.action.shape[0], fault, columns
-        self.clock, self.kept, self.calls = LaneClock(), [], 0
+        self.clock, self.kept, self.calls, self.begun = LaneClock(), [], 0, begun
 
     def reset(self, lanes, seeds):
         self.clock.reset(lanes, seeds)
@@ -211,6 +213,8 @@ class ToyPolicy:
     def act(self, observation, active):
         self.calls += 1
         if self.fault and self.calls == 5:
+            if self.begun:
+                Path(self.begun).touch()
             FAULTS[self.fault]()
         seeds, acts = self.clock.of(len(active))
         self.kept = [*self.kept[-1:], observation]
