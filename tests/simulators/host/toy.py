@@ -233,6 +233,28 @@ def make_policy(spec, **options):
     return ToyPolicy(spec, **options)
 
 
+class Chunked(ToyPolicy):
+    """Decides three actions at once, and tells when."""
+
+    def __init__(self, spec):
+        super().__init__(spec)
+        self.queues = {}
+
+    def reset(self, lanes, seeds):
+        self.queues.update((lane, []) for lane in lanes.tolist())
+
+    def thinks(self, active):
+        return active & np.array([not self.queues.get(lane) for lane in range(len(active))], bool)
+
+    def act(self, observation, active):
+        action = np.zeros((len(active), self.size), np.float32)
+        for lane in np.flatnonzero(self.thinks(active)).tolist():
+            self.queues[lane] = [np.sin(observation[STATE][lane, 0] + k) for k in range(3)]
+        for lane in np.flatnonzero(active).tolist():
+            action[lane] = self.queues[lane].pop(0)
+        return Decision(action)
+
+
 class Obedient(ToyPolicy):
     """Acts by the length of its instruction."""
 

@@ -23,6 +23,7 @@ from lerobot_sim.spec import Camera, EnvSpec
 from .channel import LateError, LostError, Part
 from .policy_worker import DECIDE, DECIDED, decision_of, kinds_of
 from .process import AbandonedError, Process, Program, RaisedError, WorkerStartError
+from .thinking import THINKS, Thinking
 
 _logger = logging.getLogger(__name__)
 
@@ -59,6 +60,9 @@ class HostedPolicy:
         self._batch_invariant = bool(hello["batch_invariant"])
         if hello["instructed"]:
             self.instruct = self._instruct  # a policy that does not read instructions has no such method
+        self._thinking = Thinking()
+        if hello["thinks"]:
+            self.thinks = self._thinking  # nor has one that does not tell
 
     @property
     def cameras(self) -> Mapping[str, Camera]:
@@ -78,6 +82,7 @@ class HostedPolicy:
             raise InputError("This policy was closed: make a new one.")
         if self._process is None:
             self._start()
+        self._thinking.reset(lanes)
         self._call("reset", {"lanes": np.asarray(lanes, np.int64), "seeds": np.asarray(seeds, np.int64)})
 
     def act(self, observation: Batch, active: Array) -> Decision:
@@ -101,6 +106,8 @@ class HostedPolicy:
                 self._outputs = self._lay_out("outputs", kinds_of(parts))
         except (LostError, LateError, RaisedError) as error:
             raise self._lost(error, "act") from error
+        if THINKS in parts:
+            self._thinking.note(active, parts)
         decision = decision_of(parts)
         return replace(decision, action=like(decision.action, active))
 

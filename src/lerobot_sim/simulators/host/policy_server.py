@@ -30,7 +30,7 @@ from lerobot_sim.policy import Policy
 from lerobot_sim.spec import EnvSpec
 
 from .policy_messages import MAX_BYTES, PROTOCOL, PROTOCOL_HEADER, decode, encode, library
-from .policy_worker import parts_of, reads_instructions
+from .policy_worker import decided, reads_instructions, tells_when_it_thinks
 
 GATHER_S = 0.002
 """How long a decision waits for the next client that is expected to ask."""
@@ -107,6 +107,7 @@ class PolicyServer:
                 "cameras": {name: dataclasses.asdict(camera) for name, camera in policy.cameras.items()},
                 "batch_invariant": policy.batch_invariant,
                 "instructed": reads_instructions(policy),
+                "thinks": tells_when_it_thinks(policy),
                 "identity": identity,
                 "env": [spec.id, spec.version] if spec is not None else None,
             }
@@ -263,7 +264,7 @@ class PolicyServer:
                 for name, value in asked.arrays.items():
                     batch[name][asked.client.lanes[: len(value)]] = value
             active = batch.pop("active")
-            parts = parts_of(self._policy.act({name.removeprefix("o."): v for name, v in batch.items()}, active))
+            parts = decided(self._policy, {name.removeprefix("o."): v for name, v in batch.items()}, active)
             answers = [
                 encode(
                     {},

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lerobot_sim.arrays import to_numpy
+from lerobot_sim.env import Batch
 from lerobot_sim.policy import Decision, Policy
 from lerobot_sim.spec import EnvSpec
 
@@ -31,6 +32,14 @@ def parts_of(decision: Decision) -> dict[str, NDArray[Any]]:
     parts = {"action": to_numpy(decision.action)}
     parts |= {f"c.{name}": to_numpy(value) for name, value in decision.columns.items()}
     return parts | {f"e.{name}": to_numpy(value) for name, value in decision.events.items()}
+
+
+def decided(policy: Policy, observation: Batch, active: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+    """What a policy decides, as arrays by name; with which lanes decide anew the next time, where it tells."""
+    parts = parts_of(policy.act(observation, active))
+    if tells_when_it_thinks(policy):
+        parts["thinks"] = to_numpy(cast("Any", policy).thinks(active))
+    return parts
 
 
 def decision_of(parts: Mapping[str, NDArray[Any]]) -> Decision:
@@ -48,6 +57,11 @@ def kinds_of(arrays: Mapping[str, NDArray[Any]]) -> dict[str, tuple[str, tuple[i
 def reads_instructions(policy: Policy) -> bool:
     """Whether a policy asks for the instruction of an episode."""
     return callable(getattr(policy, "instruct", None))
+
+
+def tells_when_it_thinks(policy: Policy) -> bool:
+    """Whether a policy tells which lanes decide anew and which take an action of a chunk that is there."""
+    return callable(getattr(policy, "thinks", None))
 
 
 class PolicyService:
@@ -99,7 +113,7 @@ class PolicyService:
 
     def _decide(self) -> bytes:
         observation = {name[2:]: value.copy() for name, value in self._inputs.items() if name != "active"}
-        parts = parts_of(self._policy.act(observation, self._inputs["active"].copy()))
+        parts = decided(self._policy, observation, self._inputs["active"].copy())
         if kinds_of(parts) != self._kinds:
             return pack({}, parts)
         for name, value in parts.items():
@@ -121,7 +135,7 @@ def main(arguments: Mapping[str, Any]) -> None:
         made.append(policy)
         cameras = {name: dataclasses.asdict(camera) for name, camera in policy.cameras.items()}
         about: dict[str, Any] = {"python": platform.python_version(), "numpy": np.__version__}
-        about["instructed"] = reads_instructions(policy)
+        about |= {"instructed": reads_instructions(policy), "thinks": tells_when_it_thinks(policy)}
         return pack({"cameras": cameras, "batch_invariant": policy.batch_invariant, **about})
 
     kind, payload = guarded(begin)

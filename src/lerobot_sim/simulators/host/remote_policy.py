@@ -18,6 +18,7 @@ from lerobot_sim.spec import Camera
 from .hosted_policy import PolicyLostError
 from .policy_messages import MAX_BYTES, PROTOCOL, PROTOCOL_HEADER, decode, encode, library
 from .policy_worker import decision_of
+from .thinking import THINKS, Thinking
 
 
 class ServerGoneError(PolicyLostError):
@@ -66,6 +67,9 @@ class RemotePolicy:
         """Id and version of the environment that it decides for, None where its server was not told."""
         if hello["instructed"]:
             self.instruct = self._instruct  # a policy that does not read instructions has no such method
+        self._thinking = Thinking()
+        if hello.get("thinks"):
+            self.thinks = self._thinking  # nor has one that does not tell
 
     @property
     def cameras(self) -> Mapping[str, Camera]:
@@ -76,11 +80,15 @@ class RemotePolicy:
         return self._batch_invariant
 
     def reset(self, lanes: Array, seeds: Array) -> None:
+        self._thinking.reset(lanes)
         self._ask({"call": "reset"}, {"lanes": np.asarray(lanes, np.int64), "seeds": np.asarray(seeds, np.int64)})
 
     def act(self, observation: Batch, active: Array) -> Decision:
         arrays = {f"o.{name}": to_numpy(value) for name, value in observation.items()}
-        decision = decision_of(self._ask({"call": "act"}, {**arrays, "active": to_numpy(active)}))
+        parts = self._ask({"call": "act"}, {**arrays, "active": to_numpy(active)})
+        if THINKS in parts:
+            self._thinking.note(active, parts)
+        decision = decision_of(parts)
         return Decision(like(decision.action, active), decision.columns, decision.events)
 
     def _instruct(self, lanes: Array, instructions: Sequence[str]) -> None:
