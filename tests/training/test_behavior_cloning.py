@@ -111,6 +111,28 @@ def test_ctrl_c_within_a_step_waits_for_its_end(tmp_path, monkeypatch):
     assert same(train(*data(), CONFIG, spec=SPEC, folder=tmp_path), whole)
 
 
+@pytest.mark.parametrize("at", [100, 300])
+def test_ctrl_c_within_a_score_ends_it_and_it_is_taken_first_the_next_time(tmp_path, at):
+    config, rates, asked = dataclasses.replace(CONFIG, score_every=100), {100: 0.5, 200: 0.75, 300: 0.25}, []
+    whole = train(*data(), config, spec=SPEC, folder=tmp_path / "whole", evaluate=lambda step, _: rates[step])
+    finished = []
+
+    def evaluate(step, _file):
+        asked.append(step)
+        if asked.count(at) == 1 and step == at:
+            signal.raise_signal(signal.SIGINT)
+            finished.append(step)  # were it to wait for the end
+        return rates[step]
+
+    with pytest.raises(KeyboardInterrupt):
+        train(*data(), config, spec=SPEC, folder=tmp_path / "parts", evaluate=evaluate)
+    assert not finished
+    resumed = train(*data(), config, spec=SPEC, folder=tmp_path / "parts", evaluate=evaluate)
+    assert asked == sorted([100, 200, 300, at])
+    assert same(whole, resumed)
+    assert (resumed.success, resumed.best_step) == (whole.success, whole.best_step) == (0.75, 200)
+
+
 KILLED = """
 import dataclasses, os, pathlib, signal, sys
 from tests.training.test_behavior_cloning import CONFIG, SPEC, data, train

@@ -40,7 +40,7 @@ from lerobot_sim.spec import EnvSpec
 from .adam import Adam
 from .demonstrations import Demonstrations, normalise
 from .gradients import BatchGradient
-from .interrupts import held_interrupts
+from .interrupts import free_interrupts, held_interrupts
 
 CHECKPOINT = "best_policy.npz"
 SCORED = "scored_policy.npz"
@@ -184,6 +184,8 @@ class _Training:
         self.best = self.weights.copy()
         self.best_loss, self.best_step = math.inf, 0
         self.best_success = -1.0
+        self.judged = 0
+        """The last step whose weights were scored."""
         self._gradient = BatchGradient(self.weights, self.sizes, config.batch_size)
         self._rows: NDArray[np.int64] = np.zeros((0, config.batch_size), np.int64)
         every = max(1, len(data.inputs) // config.evaluation_rows)
@@ -225,6 +227,7 @@ class _Training:
 
     def judge(self, success: float) -> None:
         """Keeps the present weights where none before had a higher rate of success."""
+        self.judged = self.step
         if success >= self.best_success:
             self.best_success = success
             self._keep(self._probe_loss())
@@ -241,7 +244,7 @@ class _Training:
     def save(self, path: Path) -> None:
         arrays = {"weights": self.weights, "first": self.adam.first, "second": self.adam.second, "best": self.best}
         numbers = {"step": self.step, "best_loss": self.best_loss, "best_step": self.best_step}
-        numbers["best_success"] = self.best_success
+        numbers |= {"best_success": self.best_success, "judged": self.judged}
         write_npz(path, {**arrays, **numbers, "losses": self.losses[: self.step], "made_with": self._made_with()})
 
     def restore(self, path: Path) -> None:
@@ -269,6 +272,7 @@ class _Training:
         self.losses[:step] = stored["losses"]
         self.best_loss, self.best_step = float(stored["best_loss"]), int(stored["best_step"])
         self.best_success = float(stored.get("best_success", -1.0))
+        self.judged = int(stored.get("judged", step))
         _logger.info("Going on from step %d of %d (%s).", step, self.config.steps, path)
 
     def _made_with(self) -> str:
@@ -301,24 +305,31 @@ def _run(
     score: Callable[[], None] | None,
 ) -> None:
     """All steps that are left; the state is saved now and then, and between two steps when one is interrupted."""
-    saved_at = time.monotonic()
-    with held_interrupts() as interrupted:
-        while training.step < training.config.steps:
-            loss = training.update()
-            if score and (training.step % training.config.score_every == 0 or training.step == training.config.steps):
+    config, saved_at = training.config, time.monotonic()
+    due = (config.score_every, config.steps) if score else ()
+
+    def judged() -> None:
+        if score and training.judged < training.step and any(training.step % every == 0 for every in due):
+            with free_interrupts():
                 score()
-            try:
+
+    with held_interrupts() as interrupted:
+        try:
+            judged()  # Ctrl-C came between
+            while training.step < config.steps:
+                loss = training.update()
+                judged()
                 if on_step:
                     on_step(training.step - 1, loss)
                 if interrupted():
                     raise KeyboardInterrupt
-            except KeyboardInterrupt:
-                if path:
+                if path and time.monotonic() - saved_at >= config.save_every_s:
                     training.save(path)
-                raise
-            if path and time.monotonic() - saved_at >= training.config.save_every_s:
+                    saved_at = time.monotonic()
+        except KeyboardInterrupt:
+            if path:
                 training.save(path)
-                saved_at = time.monotonic()
+            raise
 
 
 def _policy(training: _Training, weights: NDArray[np.float32], spec: EnvSpec) -> MLPPolicy:
