@@ -1,7 +1,9 @@
 """What all tests share: no hub, no display, one BLAS thread."""
 
+import ctypes
 import os
 import signal
+import sys
 
 import pytest
 from hypothesis import settings
@@ -15,6 +17,30 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings.register_profile("here", deadline=None)  # tests are never timed
 settings.load_profile("here")
+
+
+@pytest.fixture(autouse=True)
+def ordinary_scheduling():
+    """No test may leave this process real-time, as SVT-AV1 does where we are root: all that follows would starve."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    yield
+    after = os.sched_getscheduler(0)
+    if after != policy:
+        os.sched_setscheduler(0, policy, priority)
+    assert after == policy, "an encoder has changed how this process is scheduled"
+
+
+_PR_CAPBSET_DROP, _CAP_SYS_NICE = 24, 23
+
+
+def pytest_configure(config):
+    """No program that a test starts may make itself real-time, as LeRobot's commands would by SVT-AV1 for root."""
+    distributes = config.getoption("dist", "no") != "no" and not hasattr(config, "workerinput")
+    if sys.platform == "linux" and not distributes:  # those who run tests keep the right, so that ours is tested
+        ctypes.CDLL(None).prctl(_PR_CAPBSET_DROP, _CAP_SYS_NICE, 0, 0, 0)
 
 
 _LONG = {"isaac_lab": "isaac-lab", "libero": "libero", "metaworld": "metaworld"}

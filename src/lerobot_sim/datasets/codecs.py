@@ -31,6 +31,8 @@ from numpy.typing import NDArray
 from lerobot_sim.errors import InputError, SimError, unknown_name
 from lerobot_sim.spec import Camera
 
+from .scheduling import kept_scheduling
+
 DEPTH_SHIFT = 3.5
 """m that are added to a depth before its logarithm is taken: LeRobot's."""
 
@@ -164,7 +166,8 @@ def open_stream(file: Any, settings: VideoSettings, camera: Camera, fps: float) 
         stream: Any = container.add_stream(codec.library, rate=rate, options=options_of(settings, camera))
         stream.width, stream.height, stream.pix_fmt = camera.width, camera.height, codec.pix_fmt
         stream.codec_context.time_base = 1 / rate
-        stream.codec_context.open()
+        with kept_scheduling():
+            stream.codec_context.open()
     except (FFmpegError, ValueError) as error:
         container.close()
         raise EncoderError(_refused(codec.library, settings.codec, error)) from error

@@ -1,0 +1,35 @@
+"""Encoders that leave the scheduling of threads as it was.
+
+SVT-AV1 makes its own threads and the one that opens it real-time (SCHED_FIFO, priority 99) wherever it may, as for
+root: from then on that thread and every process that it starts run before all others, and a busy one stops the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+_TASKS = Path("/proc/self/task")
+
+
+@contextlib.contextmanager
+def kept_scheduling() -> Generator[None]:
+    """Within it, an encoder is opened; the caller's thread and those that are new are scheduled as the caller was."""
+    if sys.platform != "linux" or not _TASKS.is_dir():
+        yield
+        return
+    before, policy, priority = _threads(), os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        for thread in {0, *(_threads() - before)}:
+            with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+                if os.sched_getscheduler(thread) != policy:
+                    os.sched_setscheduler(thread, policy, priority)
+
+
+def _threads() -> set[int]:
+    return {int(path.name) for path in _TASKS.iterdir()}
