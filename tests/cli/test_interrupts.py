@@ -18,7 +18,7 @@ from lerobot_sim.cli.run_folder import RunFolder
 from lerobot_sim.errors import StorageError
 from lerobot_sim.training.interrupts import held_interrupts
 
-WORDS = ["run", "push-t", "--demo-episodes", "200", "--train-steps", "6000", "--hidden-dim", "64"]
+WORDS = ["run", "push-t", "--demo-episodes", "60", "--train-steps", "6000", "--hidden-dim", "64"]
 WORDS += ["--eval-episodes", "100", "--videos", "1", "--json"]
 RUN = [sys.executable, "-m", "lerobot_sim", *WORDS]
 BARS = ("Collecting", "Training", "Evaluating")
