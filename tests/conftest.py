@@ -48,7 +48,8 @@ _LONG = {"isaac_lab": "isaac-lab", "libero": "libero", "metaworld": "metaworld"}
 
 
 def pytest_collection_modifyitems(items):
-    """Leaves the slow tests of the heavy simulators to `make test-simulators NAME=…`."""
+    """Leaves the slow tests of the heavy simulators to `make test-simulators NAME=…`; begins with those of the docs."""
+    items.sort(key=lambda item: item.path.name != "test_docs.py")  # so that nobody waits for them alone at the end
     wanted = os.environ.get("LEROBOT_SIM_LONG", "").split()
     for item in items:
         named = {part.removeprefix("test_").removesuffix(".py") for part in item.path.parts}
