@@ -306,19 +306,19 @@ def _run(
 ) -> None:
     """All steps that are left; the state is saved now and then, and between two steps when one is interrupted."""
     config, saved_at = training.config, time.monotonic()
-    due = (config.score_every, config.steps) if score else ()
 
-    def judged() -> None:
-        if score and training.judged < training.step and any(training.step % every == 0 for every in due):
+    def score_if_due() -> None:
+        due = training.step == config.steps or training.step % config.score_every == 0
+        if score and due and training.judged < training.step:
             with free_interrupts():
                 score()
 
     with held_interrupts() as interrupted:
         try:
-            judged()  # Ctrl-C came between
+            score_if_due()  # Ctrl-C came between
             while training.step < config.steps:
                 loss = training.update()
-                judged()
+                score_if_due()
                 if on_step:
                     on_step(training.step - 1, loss)
                 if interrupted():

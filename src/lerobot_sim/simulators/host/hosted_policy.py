@@ -23,7 +23,7 @@ from lerobot_sim.spec import Camera, EnvSpec
 from .channel import LateError, LostError, Part
 from .policy_worker import DECIDE, DECIDED, decision_of, kinds_of
 from .process import AbandonedError, Process, Program, RaisedError, WorkerStartError
-from .thinking import THINKS, Thinking
+from .thinking import Thinking
 
 _logger = logging.getLogger(__name__)
 
@@ -106,8 +106,7 @@ class HostedPolicy:
                 self._outputs = self._lay_out("outputs", kinds_of(parts))
         except (LostError, LateError, RaisedError) as error:
             raise self._lost(error, "act") from error
-        if THINKS in parts:
-            self._thinking.note(active, parts)
+        self._thinking.note(active, parts)
         decision = decision_of(parts)
         return replace(decision, action=like(decision.action, active))
 

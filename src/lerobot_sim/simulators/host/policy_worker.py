@@ -25,6 +25,8 @@ from .channel import Block, Part, Wire, pack, unpack
 from .worker import ANSWER, guarded, make
 
 DECIDE, DECIDED = bytes([128]), b"."
+THINKS = "thinks"
+"""The array of a decision that tells which lanes decide anew the next time, bool (B,)."""
 
 
 def parts_of(decision: Decision) -> dict[str, NDArray[Any]]:
@@ -38,7 +40,7 @@ def decided(policy: Policy, observation: Batch, active: NDArray[np.bool_]) -> di
     """What a policy decides, as arrays by name; with which lanes decide anew the next time, where it tells."""
     parts = parts_of(policy.act(observation, active))
     if tells_when_it_thinks(policy):
-        parts["thinks"] = to_numpy(cast("Any", policy).thinks(active))
+        parts[THINKS] = to_numpy(cast("Any", policy).thinks(active))
     return parts
 
 

@@ -18,7 +18,7 @@ from lerobot_sim.spec import Camera
 from .hosted_policy import PolicyLostError
 from .policy_messages import MAX_BYTES, PROTOCOL, PROTOCOL_HEADER, decode, encode, library
 from .policy_worker import decision_of
-from .thinking import THINKS, Thinking
+from .thinking import Thinking
 
 
 class ServerGoneError(PolicyLostError):
@@ -86,8 +86,7 @@ class RemotePolicy:
     def act(self, observation: Batch, active: Array) -> Decision:
         arrays = {f"o.{name}": to_numpy(value) for name, value in observation.items()}
         parts = self._ask({"call": "act"}, {**arrays, "active": to_numpy(active)})
-        if THINKS in parts:
-            self._thinking.note(active, parts)
+        self._thinking.note(active, parts)
         decision = decision_of(parts)
         return Decision(like(decision.action, active), decision.columns, decision.events)
 

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from lerobot_sim.arrays import Array, to_numpy
 
-THINKS = "thinks"
-"""The array of an answer: lanes that decide anew the next time, bool (B,)."""
+from .policy_worker import THINKS
 
 
 class Thinking:
-    """What the answers of a policy that `tells` have said, lane by lane; a lane that was reset decides anew."""
+    """What a policy's answers have told, lane by lane; a lane that was reset decides anew."""
 
     def __init__(self) -> None:
         self._next = np.ones(0, np.bool_)
@@ -27,7 +26,9 @@ class Thinking:
         self._next[numbers] = True
 
     def note(self, active: Array, parts: Mapping[str, NDArray[Any]]) -> None:
-        """What an answer tells of the lanes that have acted."""
+        """What an answer tells of the lanes that have acted; nothing where the policy does not tell."""
+        if THINKS not in parts:
+            return
         mask = to_numpy(active)
         self._grow(len(mask))
         self._next[: len(mask)][mask] = parts[THINKS][mask]
