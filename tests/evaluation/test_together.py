@@ -110,10 +110,13 @@ def test_a_seat_that_asks_again_at_once_keeps_nobody_out():
         deciding = threads.submit(shared.act, 0, observation, active)
         assert begun.wait(60)
         coming = threads.submit(shared.reset, 1, lanes, lanes)
-        while shared._busy != {0, 1}:  # it has come in, and waits for the policy
+        until = time.monotonic() + 20
+        while shared._busy != {0, 1} and time.monotonic() < until:
             time.sleep(0.001)
-        assert not coming.done()
+        came_in, is_waiting = set(shared._busy), not coming.done()
         go_on.set()
+        assert came_in == {0, 1}
+        assert is_waiting  # for the policy
         assert deciding.result(60).action.shape == (1, 1)
         coming.result(60)
         shared._patience_s = 60.0
