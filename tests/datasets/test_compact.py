@@ -15,6 +15,7 @@ import pytest
 
 from lerobot_sim.datasets import copying
 from lerobot_sim.datasets.edit import compact, delete, edit_task, merge, split
+from lerobot_sim.datasets.open_encoder import open_encoder
 from lerobot_sim.datasets.reader import read_columns, read_episodes, read_records
 from lerobot_sim.datasets.source import open_source
 from lerobot_sim.datasets.writer import DatasetWriter
@@ -138,6 +139,30 @@ def test_an_episode_that_begins_on_no_keyframe_is_encoded_anew(
     assert by_episode(lerobot, root) == before[1:]
 
 
+def test_av1_is_encoded_anew_and_looks_the_same(recorded: dict[str, Path], tmp_path: Path) -> None:
+    root = tmp_path / "long"
+    shutil.copytree(recorded["video"], root)
+    info = json.loads((root / "meta/info.json").read_text())
+    keys = open_source(root).video_keys
+    for key in keys:
+        _encode_whole(next((root / "videos" / key).rglob("*.mp4")), "libsvtav1", {"g": "1000", "preset": "12"})
+        info["features"][key]["info"] |= {"video.codec": "av1", "video.extra_options": {}}
+    (root / "meta/info.json").write_text(json.dumps(info))
+    before = {key: _pictures(root, key) for key in keys}
+    written = delete(root, [0])
+    assert {key: list(numbers) for key, numbers in written.reencoded.items()} == {key: [0, 1, 2] for key in keys}
+    for key in keys:
+        after = _pictures(root, key)
+        assert 0 < len(after) < len(before[key])
+        assert np.abs(after - before[key][-len(after) :]).mean() < 3
+
+
+def _pictures(root: Path, key: str) -> Any:
+    (path,) = (root / "videos" / key).rglob("*.mp4")
+    with av.open(str(path)) as file:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]).astype(float)
+
+
 def test_b_frames_are_copied_where_groups_are_closed(
     recorded: dict[str, Path], lerobot: LeRobot, tmp_path: Path
 ) -> None:
@@ -166,6 +191,7 @@ def _encode_whole(path: Path, codec: str, options: dict[str, str]) -> None:
     with av.open(str(path), "w", format="mp4") as out:
         stream: Any = out.add_stream(codec, rate=10, options=options)
         stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, "yuv420p"
+        open_encoder(stream)
         for number, frame in enumerate(frames):
             frame.pts, frame.time_base, frame.pict_type = number, Fraction(1, 10), 0
             out.mux(stream.encode(frame))

@@ -20,7 +20,7 @@ from lerobot_sim.datasets import video_decoder
 from lerobot_sim.datasets.ahead import read_ahead
 from lerobot_sim.datasets.codecs import VideoSettings
 from lerobot_sim.datasets.frames import FrameReader
-from lerobot_sim.datasets.scheduling import kept_scheduling
+from lerobot_sim.datasets.open_encoder import open_encoder
 from lerobot_sim.datasets.video_decoder import VideoDecoder
 from lerobot_sim.datasets.writer import DatasetWriter
 from lerobot_sim.errors import InputError, StorageError, UnknownNameError
@@ -215,8 +215,7 @@ def encode(path: Path, codec: str, pix_fmt: str, count: int, **options: str) -> 
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=Fraction(10), options=options)
         stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
-        with kept_scheduling():
-            stream.codec_context.open()
+        open_encoder(stream)
         blocks = np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
         for number in range(count):
             image = np.roll(blocks, number * 3, axis=1)

@@ -18,7 +18,6 @@ lossless HEVC; with "png" as whole mm in 16 bits.
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -31,7 +30,7 @@ from numpy.typing import NDArray
 from lerobot_sim.errors import InputError, SimError, unknown_name
 from lerobot_sim.spec import Camera
 
-from .scheduling import kept_scheduling
+from .open_encoder import open_encoder
 
 DEPTH_SHIFT = 3.5
 """m that are added to a depth before its logarithm is taken: LeRobot's."""
@@ -158,7 +157,6 @@ def open_stream(file: Any, settings: VideoSettings, camera: Camera, fps: float) 
     import av
     from av.error import FFmpegError
 
-    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells of itself at every start
     codec = _DEPTH if camera.kind == "depth" else CODECS[settings.codec]
     container = av.open(file, mode="w", format=codec.container)
     try:
@@ -166,8 +164,7 @@ def open_stream(file: Any, settings: VideoSettings, camera: Camera, fps: float) 
         stream: Any = container.add_stream(codec.library, rate=rate, options=options_of(settings, camera))
         stream.width, stream.height, stream.pix_fmt = camera.width, camera.height, codec.pix_fmt
         stream.codec_context.time_base = 1 / rate
-        with kept_scheduling():
-            stream.codec_context.open()
+        open_encoder(stream)
     except (FFmpegError, ValueError) as error:
         container.close()
         raise EncoderError(_refused(codec.library, settings.codec, error)) from error

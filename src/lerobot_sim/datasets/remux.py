@@ -22,7 +22,7 @@ from lerobot_sim.errors import StorageError
 
 from .files import make_folder, storage_error
 from .layout import VIDEOS
-from .scheduling import kept_scheduling
+from .open_encoder import open_encoder
 from .source import MEND
 
 _ENCODERS = {"h264": "libx264", "hevc": "libx265", "av1": "libsvtav1", "ffv1": "ffv1"}
@@ -178,8 +178,7 @@ class VideoJoiner:
                 stream: Any = out.add_stream(name, rate=self._fps, options=_options(video.codec, self._encoding))
                 stream.width, stream.height, stream.pix_fmt = codec.width, codec.height, codec.pix_fmt
                 stream.codec_context.time_base = 1 / self._fps
-                with kept_scheduling():
-                    stream.codec_context.open()
+                open_encoder(stream)
                 for frame in video.frames(shown):
                     frame.pts, frame.time_base = count, 1 / self._fps
                     frame.pict_type = 0

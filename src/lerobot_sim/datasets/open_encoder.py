@@ -1,4 +1,4 @@
-"""Encoders that leave the scheduling of threads as it was.
+"""Opening an encoder, which says nothing and leaves the scheduling of threads as it was.
 
 SVT-AV1 makes its own threads and the one that opens it real-time (SCHED_FIFO, priority 99) wherever it may, as for
 root: from then on that thread and every process that it starts run before all others, and a busy one stops the machine.
@@ -11,13 +11,25 @@ import os
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 _TASKS = Path("/proc/self/task")
 
 
+def open_encoder(stream: Any) -> None:
+    """Opens the encoder of PyAV's `stream`, whose size and format are set.
+
+    Raises:
+        FFmpegError: It refuses.
+    """
+    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells of itself at every start
+    with _kept_scheduling():
+        stream.codec_context.open()
+
+
 @contextlib.contextmanager
-def kept_scheduling() -> Generator[None]:
-    """Within it, an encoder is opened; the caller's thread and those that are new are scheduled as the caller was."""
+def _kept_scheduling() -> Generator[None]:
+    """Afterwards the caller's thread and those that are new are scheduled as the caller was."""
     if sys.platform != "linux" or not _TASKS.is_dir():
         yield
         return
